@@ -1,0 +1,1 @@
+"""The nouns: numpy and the standard library, nothing heavier."""

@@ -1,0 +1,342 @@
+"""`Method`, the `@method` decorator, and the catalogue that is read from text.
+
+The arguments of ``@method`` are plain literals, so that the catalogue can be read without importing
+a single method: listing stays instant, and a missing optional package never hides a method.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ecotone.core.errors import BadInput, MissingExtra, UnknownMethod
+
+ROOMS = ("shift", "mix", "select", "align", "tune", "merge", "testtime", "validate")
+NEEDS = frozenset(
+    "source_rows source_labels target_rows target_labels many_sources proxies reference_model "
+    "gradients activations calibration_rows text_model".split()
+)
+HANDLES = frozenset("covariate label concept open_set partial multi_source continual".split())
+EXTRAS = frozenset(("", "lm", "trees", "ot", "torch", "hf"))
+# the package whose absence means that an extra is not installed
+PACKAGES = {"lm": "torch", "trees": "lightgbm", "ot": "ot", "torch": "torch", "hf": "transformers"}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Param:
+    """One knob of a method: its name, type and default as written, and its first line of docs."""
+
+    name: str
+    type: str
+    default: Any
+    says: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a method declares about itself.
+
+    Attributes
+    ----------
+    name : str
+        Unique, snake_case.
+    paper : str
+        Key in ``references.bib``; empty when there is none.
+    room : str
+        The folder it lies in.
+    target : str
+        ``module:object``.
+    needs, handles : frozenset of str
+        From the closed vocabularies `NEEDS` and `HANDLES`.
+    extra : str
+        Optional install it needs.
+    params : tuple of Param
+        From the signature.
+    path : Path
+        Its file.
+    """
+
+    name: str
+    paper: str
+    room: str
+    target: str
+    needs: frozenset[str]
+    handles: frozenset[str]
+    extra: str = ""
+    summary: str = ""
+    params: tuple[Param, ...] = ()
+    path: Path = field(default_factory=Path, compare=False)
+
+    @property
+    def source_free(self) -> bool:
+        """Whether it works without source rows."""
+        return "source_rows" not in self.needs
+
+    @property
+    def object_name(self) -> str:
+        """Name of the class or function."""
+        return self.target.split(":")[1]
+
+    @property
+    def card_path(self) -> Path:
+        """Where its card lies: beside its file."""
+        return self.path.with_suffix(".md")
+
+    def card(self) -> Card:
+        """Read its card."""
+        return Card.read(self.card_path)
+
+    def load(self) -> Any:
+        """Import the file and return the class or function."""
+        module, name = self.target.split(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as error:
+            if self.extra and (error.name or "").split(".")[0] != "ecotone":
+                package = error.name or PACKAGES[self.extra]
+                raise MissingExtra.of(self.extra, package, f"the method {self.name}") from None
+            raise
+
+    def record(self) -> dict[str, Any]:
+        """Return the row that ``ecotone methods --json`` prints."""
+        card = self.card() if self.card_path.exists() else Card("", (), (), "")
+        return {
+            "name": self.name,
+            "room": self.room,
+            "paper": self.paper,
+            "summary": self.summary,
+            "needs": sorted(self.needs),
+            "handles": sorted(self.handles),
+            "extra": self.extra,
+            "params": {p.name: p.default for p in self.params},
+            "target": self.target,
+            "claims": [dict(c) for c in card.claims],
+            "fails": [dict(f) for f in card.fails],
+        }
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card: TOML facts on top, then prose.
+
+    Attributes
+    ----------
+    method : str
+        Name of the method.
+    claims : tuple of dict
+        What the paper says (``says``), the ``check`` that would show it, and what was
+        measured.
+    fails : tuple of dict
+        When it does not help, with its ``check``.
+    prose : str
+        Markdown.
+    """
+
+    method: str
+    claims: tuple[Mapping[str, Any], ...]
+    fails: tuple[Mapping[str, Any], ...]
+    prose: str
+
+    @classmethod
+    def read(cls, path: Path) -> Card:
+        """Read a card file; the facts stand in its first ```toml block."""
+        text = path.read_text(encoding="utf-8")
+        found = re.search(r"^```toml\n(.*?)^```\n?", text, re.DOTALL | re.MULTILINE)
+        if not found:
+            raise BadInput(f"{path}: no ```toml block.", cure="begin the card with its facts")
+        try:
+            facts = tomllib.loads(found.group(1))
+        except tomllib.TOMLDecodeError as error:
+            raise BadInput(f"{path}: {error}") from None
+        prose = (text[: found.start()] + text[found.end() :]).strip()
+        return cls(
+            facts["method"], tuple(facts.get("claim", ())), tuple(facts.get("fails", ())), prose
+        )
+
+
+def method(
+    *,
+    name: str,
+    paper: str,
+    needs: set[str],
+    handles: set[str],
+    extra: str = "",
+) -> Callable[[T], T]:
+    """Declare a class or function to be a method of the room whose folder it lies in.
+
+    Parameters
+    ----------
+    name : str
+        Unique snake_case name, equal to the file's name.
+    paper : str
+        Key in ``references.bib``, or ``""``.
+    needs, handles : set of str
+        Words from `NEEDS` and `HANDLES`, written as literals (``set()`` for none).
+    extra : str, optional
+        Optional install it needs.
+    """
+    check_words(name, needs, handles, extra)
+
+    def declare(thing: T) -> T:
+        # the catalogue reads the source; this mark lets a test compare it with the object
+        thing.__ecotone__ = {  # type: ignore[attr-defined]
+            "name": name, "paper": paper, "needs": frozenset(needs),
+            "handles": frozenset(handles), "extra": extra,
+        }  # fmt: skip
+        return thing
+
+    return declare
+
+
+def check_words(name: str, needs: set[str], handles: set[str], extra: str) -> None:
+    """Refuse words outside the closed vocabularies."""
+    for what, words, known in (
+        ("needs", needs, NEEDS),
+        ("handles", handles, HANDLES),
+        ("extra", {extra}, EXTRAS),
+    ):
+        for word in sorted(words - known):
+            raise BadInput(
+                f"method {name}: {what} has no word {word!r}.",
+                cure=f"use one of: {', '.join(sorted(known))}",
+            )
+
+
+def read_methods(folder: Path, room: str, package: str) -> Iterator[Method]:
+    """Read the methods of one folder from the text of its files, importing nothing."""
+    for path in sorted(folder.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "\n@method(" not in text:
+            continue
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                words = _decorator(node)
+                if words is not None:
+                    yield _from_node(node, words, path, room, f"{package}.{path.stem}")
+
+
+def _decorator(node: ast.ClassDef | ast.FunctionDef) -> dict[str, Any] | None:
+    for call in node.decorator_list:
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "method":
+            return {str(k.arg): _literal(k.value) for k in call.keywords}
+    return None
+
+
+def _literal(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "set" and not node.args:
+        return set()
+    return ast.literal_eval(node)
+
+
+def _from_node(
+    node: ast.ClassDef | ast.FunctionDef,
+    words: dict[str, Any],
+    path: Path,
+    room: str,
+    module: str,
+) -> Method:
+    check_words(words["name"], words["needs"], words["handles"], words.get("extra", ""))
+    doc = ast.get_docstring(node) or ""
+    return Method(
+        name=words["name"],
+        paper=words["paper"],
+        room=room,
+        target=f"{module}:{node.name}",
+        needs=frozenset(words["needs"]),
+        handles=frozenset(words["handles"]),
+        extra=words.get("extra", ""),
+        summary=doc.split("\n", 1)[0],
+        params=tuple(_params(node, doc)),
+        path=path,
+    )
+
+
+def _params(node: ast.ClassDef | ast.FunctionDef, doc: str) -> Iterator[Param]:
+    """Read the keyword arguments with a default from the signature: these are the knobs."""
+    function: ast.ClassDef | ast.FunctionDef | None = node
+    if isinstance(node, ast.ClassDef):
+        inits = (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
+        function = next(inits, None)
+    if not isinstance(function, ast.FunctionDef):
+        return
+    args = function.args
+    positional = args.args[len(args.args) - len(args.defaults) :]
+    pairs = [*zip(positional, args.defaults, strict=True)]
+    pairs += [(a, d) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d]
+    for arg, default in pairs:
+        try:
+            value = ast.literal_eval(default)
+        except ValueError:
+            value = ast.unparse(default)
+        kind = ast.unparse(arg.annotation) if arg.annotation else ""
+        yield Param(arg.arg, kind, value, _first_line(doc, arg.arg))
+
+
+def _first_line(doc: str, name: str) -> str:
+    """Return the first line that a numpydoc section says about a parameter."""
+    found = re.search(rf"^(?:\w+, )*{re.escape(name)}(?:, \w+)* : .*\n +(.*)$", doc, re.MULTILINE)
+    return found.group(1).strip() if found else ""
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> tuple[Method, ...]:
+    """Return every method, of ecotone and of its plugins, by room and name.
+
+    A plugin is a package that an entry point of the group ``ecotone.methods`` names; its
+    folders with the names of rooms are scanned like ours.
+    """
+    root = Path(__file__).resolve().parent.parent
+    found = [m for room in ROOMS for m in read_methods(root / room, room, f"ecotone.{room}")]
+    for entry in entry_points(group="ecotone.methods"):
+        spec = importlib.util.find_spec(entry.value)
+        for place in (spec.submodule_search_locations or ()) if spec else ():
+            for room in ROOMS:
+                found += read_methods(Path(place) / room, room, f"{entry.value}.{room}")
+    seen: dict[str, Method] = {}
+    for m in found:
+        if m.name in seen:
+            raise BadInput(f"two methods are called {m.name}: {seen[m.name].path} and {m.path}.")
+        seen[m.name] = m
+    return tuple(sorted(found, key=lambda m: (ROOMS.index(m.room), m.name)))
+
+
+def find(name: str, room: str | None = None) -> Method:
+    """Return the method of that name, or say which names are near."""
+    import difflib
+
+    here = [m for m in catalogue() if room in (None, m.room)]
+    for m in here:
+        if m.name == name:
+            return m
+    near = difflib.get_close_matches(name, [m.name for m in here], n=3)
+    raise UnknownMethod(
+        f"no method is called {name!r}" + (f" in the room {room}." if room else "."),
+        cure=(f"did you mean {', '.join(near)}?\n" if near else "")
+        + f"ecotone methods{f' --room {room}' if room else ''}",
+    )
+
+
+def from_room(room: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` for a room: its methods by class or function name."""
+
+    def __getattr__(name: str) -> Any:
+        for m in catalogue():
+            if m.room == room and m.object_name == name:
+                return m.load()
+        raise AttributeError(f"ecotone.{room} has no method {name!r}; see: ecotone methods")
+
+    def __dir__() -> list[str]:
+        return sorted(m.object_name for m in catalogue() if m.room == room)
+
+    return __getattr__, __dir__

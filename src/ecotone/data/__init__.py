@@ -1,0 +1,1 @@
+"""In and out: reading and writing happens here and nowhere below."""

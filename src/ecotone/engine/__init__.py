@@ -1,0 +1,1 @@
+"""Runs tasks. One face, ``map(task, inputs, run)``; `pool` runs them in local processes."""

@@ -1,0 +1,174 @@
+"""Run tasks in local processes, one thread each; go on where an earlier start was stopped.
+
+A task is a function ``module:name`` from a JSON-like input to a JSON-like result. Its result is kept
+in the run folder under a hash of task and input, written whole: a task that is done is never done
+again, and how many workers there are changes no bit.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from ecotone.core.errors import EcotoneError
+from ecotone.core.files import fingerprint
+from ecotone.core.run import Run
+from ecotone.engine.progress import Progress
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+
+
+class TaskFailed(EcotoneError):
+    """A task stopped with an error that is not the user's input."""
+
+
+def task_name(task: str, given: Mapping[str, Any]) -> str:
+    """Return the name under which a result is kept.
+
+    Entries of `given` that begin with an underscore say how to run, not what, and do not count.
+    """
+    counted = {k: v for k, v in given.items() if not k.startswith("_")}
+    return fingerprint([task, counted])
+
+
+def map(  # the one face of every engine
+    task: str,
+    inputs: Sequence[Mapping[str, Any]],
+    run: Run,
+    *,
+    workers: int | None = None,
+    title: str = "",
+    work: Sequence[float] | None = None,
+    quiet: bool = False,
+) -> list[dict[str, Any]]:
+    """Run `task` on every input; return the results in the order of the inputs.
+
+    Parameters
+    ----------
+    task : str
+        ``module:function``, importable by a fresh process.
+    inputs : sequence of mappings
+        JSON-like; equal inputs are run once.
+    run : Run
+        Where results are kept.
+    workers : int, optional
+        Processes; default: the cores of this machine.
+    title : str, optional
+        Shown with the progress.
+    work : sequence of float, optional
+        Amount of work of each input, for the time left; default 1 each.
+    quiet : bool, optional
+        Show no progress.
+
+    Raises
+    ------
+    TaskFailed
+        The first task that failed; the finished ones are kept.
+    """
+    names = [task_name(task, i) for i in inputs]
+    amounts = dict(zip(names, work or [1.0] * len(names), strict=True))
+    todo = {n: i for n, i in zip(names, inputs, strict=True) if not run.done(n)}
+    if todo:
+        progress = Progress(
+            title or task, sum(amounts.values()), patience=float("inf") if quiet else 3.0
+        )
+        progress.begin(sum(amounts.values()) - sum(amounts[n] for n in todo))
+        try:
+            _run(task, todo, run, min(workers or os.cpu_count() or 1, len(todo)), progress, amounts)
+        finally:
+            progress.close()
+    return [run.result(n) for n in names]
+
+
+def _run(
+    task: str,
+    todo: Mapping[str, Mapping[str, Any]],
+    run: Run,
+    workers: int,
+    progress: Progress,
+    amounts: Mapping[str, float],
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    with (
+        _one_thread_each(),
+        ProcessPoolExecutor(workers, context, _start, (list(sys.path), os.getpid())) as pool,
+    ):
+        waiting: dict[Future[dict[str, Any]], str] = {}
+        for name, given in todo.items():
+            waiting[pool.submit(_call, task, dict(given))] = name
+        try:
+            while waiting:
+                finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    name = waiting.pop(future)
+                    run.finish_task(name, future.result())
+                    progress.at += amounts[name]
+                progress.update(progress.at)
+        except BrokenProcessPool:
+            raise TaskFailed(
+                f"a worker of {task} was killed.",
+                why="the system may have run out of memory.",
+                cure="run the same command with --workers 1; finished tasks are kept",
+            ) from None
+        except BaseException:
+            # do not wait for what is still running: a second Ctrl-C would leave orphans
+            for process in list(getattr(pool, "_processes", {}).values()):
+                process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let the children, which start with a copy of the environment, use one thread."""
+    before = {k: os.environ.get(k) for k in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
+
+
+def _start(path: list[str], parent: int) -> None:
+    """Prepare a worker: Ctrl-C is for the parent, and no worker outlives it."""
+    sys.path[:] = path
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def _call(task: str, given: dict[str, Any]) -> dict[str, Any]:
+    module, name = task.split(":")
+    function = getattr(importlib.import_module(module), name)
+    try:
+        return function(**{k.lstrip("_"): v for k, v in given.items()})
+    except EcotoneError:
+        raise
+    except Exception as error:
+        import traceback
+
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise TaskFailed(
+            f"{task} stopped: {type(error).__name__}: {error}",
+            why=f"at {where.filename}:{where.lineno}.",
+            cure="this is a fault of ecotone: please report it with this message",
+        ) from error

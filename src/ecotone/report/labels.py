@@ -1,0 +1,113 @@
+"""Put labels beside points so that they cover neither each other nor the points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+HEIGHT = 16.0  # of a line of text, pixels
+GAP = 9.0  # from a point to its label
+_STEPS = 16  # directions tried
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlap(self, other: Box) -> float:
+        """Return the area both share."""
+        wide = min(self.right, other.right) - max(self.left, other.left)
+        high = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(wide, 0.0) * max(high, 0.0)
+
+    def outside(self, frame: Box) -> float:
+        """Return how far it sticks out of a frame, pixels."""
+        return (
+            max(frame.left - self.left, 0.0)
+            + max(self.right - frame.right, 0.0)
+            + max(frame.top - self.top, 0.0)
+            + max(self.bottom - frame.bottom, 0.0)
+        )
+
+
+class Label(NamedTuple):
+    """Where a label goes, and whether a line must lead to it."""
+
+    box: Box
+    far: bool
+
+
+def place(
+    points: Sequence[tuple[float, float]],
+    widths: Sequence[float],
+    frame: Box,
+    *,
+    radius: float = 6.0,
+    others: Sequence[Box] = (),
+) -> list[Label]:
+    """Choose a place for the label of every point.
+
+    Greedy: points in the thick of others choose first, each the nearest place around its point
+    that is free and inside the frame. When nothing is free, the place that covers least.
+
+    Parameters
+    ----------
+    points : sequence of (x, y)
+        Centres, pixels.
+    widths : sequence of float
+        Of the labels, pixels.
+    frame : Box
+        Labels stay inside it.
+    radius : float
+        Of the points, which are not to be covered.
+    others : sequence of Box
+        What else is not to be covered.
+
+    Returns
+    -------
+    list of Label
+        In the order of `points`.
+    """
+    taken = [*others, *(Box(x - radius, y - radius, x + radius, y + radius) for x, y in points)]
+    chosen: dict[int, Label] = {}
+    for i in sorted(range(len(points)), key=lambda i: (_room(points, i), i)):
+        chosen[i] = _best(points[i], widths[i], frame, taken)
+        taken.append(chosen[i].box)
+    return [chosen[i] for i in range(len(points))]
+
+
+def _room(points: Sequence[tuple[float, float]], i: int) -> float:
+    """Return the distance to the nearest other point."""
+    return min((math.dist(points[i], p) for j, p in enumerate(points) if j != i), default=0.0)
+
+
+def _best(point: tuple[float, float], width: float, frame: Box, taken: Sequence[Box]) -> Label:
+    best, least = Label(_beside(point, width, 0.0, GAP), far=False), math.inf
+    for ring in range(14):
+        reach = GAP + ring * 9.0
+        for step in _DIRECTIONS:
+            box = _beside(point, width, step, reach)
+            cost = 50 * box.outside(frame) + sum(box.overlap(t) for t in taken)
+            if cost < least - 1e-9:
+                best, least = Label(box, far=ring > 1), cost
+            if cost == 0:
+                return best
+    return best
+
+
+# right first, then left, above, below, then the rest: the order a reader expects
+_ORDER = (0, 8, 4, 12, 2, 6, 14, 10, *range(1, _STEPS, 2))
+_DIRECTIONS = tuple(2 * math.pi * step / _STEPS for step in _ORDER)
+
+
+def _beside(point: tuple[float, float], width: float, angle: float, reach: float) -> Box:
+    """Return the box whose nearest side lies `reach` from the point in a direction."""
+    across, down = math.cos(angle), -math.sin(angle)
+    x = point[0] + reach * across + (across - 1) / 2 * width
+    y = point[1] + reach * down + (down - 1) / 2 * HEIGHT
+    return Box(x, y, x + width, y + HEIGHT)

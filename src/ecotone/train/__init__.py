@@ -1,0 +1,1 @@
+"""Small reference trainers: a tiny decoder for text (`lm`)."""

@@ -1,0 +1,393 @@
+"""One tiny decoder, one dial: the trainer behind every proxy and every confirmation.
+
+The network is the plain pre-norm decoder (learned positions, causal attention, tied output); all
+sizes follow from `depth`. It is small on purpose: a proxy has to rank mixtures, not to write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecotone.core.files import replacing, write_json
+from ecotone.core.mixture import Mixture, Phase
+from ecotone.core.seeds import derive
+from ecotone.data.tokens import TokenStore
+from ecotone.train.head import output_loss
+from ecotone.train.sampler import Plan, batches, plan
+
+
+@dataclass(frozen=True)
+class LMConfig:
+    """Shape of the decoder."""
+
+    layers: int
+    width: int
+    heads: int
+    vocab: int
+    context: int
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable parameters."""
+        block = 12 * self.width**2 + 13 * self.width
+        return self.layers * block + (self.vocab + self.context + 2) * self.width
+
+
+def tiny_lm(depth: int = 2, *, vocab: int, context: int = 128) -> LMConfig:
+    """Set all sizes from one number, so that proxies of two depths are comparable."""
+    width = 48 * depth  # constant aspect ratio: shape, not tuning
+    return LMConfig(layers=depth, width=width, heads=depth, vocab=vocab, context=context)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the decoder is trained.
+
+    Attributes
+    ----------
+    tokens : int
+        Budget.
+    depth, context, batch : int
+        Shape of the decoder, tokens per window, windows per step.
+    rate : float
+        Peak learning rate of AdamW (betas 0.9 and 0.95, weight decay 0.1 on matrices): linear
+        warm-up over `warmup` of the steps, then cosine to a tenth.
+    horizon : int or None
+        Tokens of the training this one stands for (see `ecotone.train.sampler.plan`).
+    eval_tokens : int
+        Most held-out tokens per domain that losses are measured on.
+    """
+
+    tokens: int
+    depth: int = 2
+    context: int = 128
+    batch: int = 16
+    rate: float = 4e-3
+    warmup: float = 0.05
+    horizon: int | None = None
+    eval_tokens: int = 32_768
+
+    @property
+    def steps(self) -> int:
+        """Number of optimiser steps."""
+        return self.tokens // (self.context * self.batch)
+
+
+class Block(nn.Module):
+    """Attention and a feed-forward layer, each behind a LayerNorm, each added to the stream."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, T, W) to (B, T, W)."""
+        B, T, W = x.shape
+        qkv = self.qkv(self.norm1(x)).view(B, T, 3, self.heads, W // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(mixed.transpose(1, 2).reshape(B, T, W))
+        return x + self.down(F.relu(self.up(self.norm2(x))))
+
+
+class TinyLM(nn.Module):
+    """The decoder."""
+
+    def __init__(self, config: LMConfig, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        self.tokens = nn.Embedding(config.vocab, config.width)
+        self.places = nn.Embedding(config.context, config.width)
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads) for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.width)
+        self._init(torch.Generator().manual_seed(seed))
+
+    @torch.no_grad()
+    def _init(self, rng: torch.Generator) -> None:
+        """Draw normal weights; what ends in the residual stream is scaled by its depth."""
+        for name, p in self.named_parameters():
+            if p.dim() == 2:
+                deep = name.endswith(("out.weight", "down.weight"))
+                std = 0.02 / math.sqrt(2 * self.config.layers) if deep else 0.02
+                p.copy_(torch.empty(p.shape).normal_(0, std, generator=rng))
+            elif name.endswith("bias"):
+                p.zero_()
+
+    def hidden(self, ids: Tensor) -> Tensor:
+        """Map ids (B, T) to the last hidden state (B, T, W)."""
+        x = self.tokens(ids) + self.places.weight[: ids.shape[1]]
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Map ids (B, T) to logits (B, T, V)."""
+        return F.linear(self.hidden(ids), self.tokens.weight)
+
+    def loss(self, ids: Tensor) -> Tensor:
+        """Return the mean loss of predicting ids[:, 1:] from ids[:, :-1], nats per token."""
+        hidden = self.hidden(ids[:, :-1]).flatten(0, 1)
+        return output_loss(hidden, self.tokens.weight, ids[:, 1:].flatten())
+
+
+@dataclass
+class Trained:
+    """What a training gives back.
+
+    Attributes
+    ----------
+    losses, bits : dict of str to float
+        Held-out loss per domain, in nats per token and in bits per byte.
+    curve : list of (int, float)
+        Tokens seen and training loss (mean since the last point).
+    asked_got : list of dict
+        Per domain: share asked, share got, tokens, epochs.
+    """
+
+    losses: dict[str, float]
+    bits: dict[str, float]
+    curve: list[tuple[int, float]]
+    asked_got: list[dict[str, Any]]
+    tokens: int
+    parameters: int
+    cpu_seconds: float
+    wall_seconds: float
+    model: TinyLM | None = field(default=None, repr=False)
+
+
+def train(
+    store: TokenStore,
+    mixture: Mixture,
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    split: str = "dev",
+    checkpoint: Path | None = None,
+    every: int = 200,
+    tick: Callable[[int, int], None] = lambda step, steps: None,
+) -> Trained:
+    """Train a tiny decoder on a mixture and measure its held-out loss on every domain.
+
+    Parameters
+    ----------
+    store : TokenStore
+        Tokens of the corpus.
+    mixture : Mixture
+        Weights, phases, caps: honoured exactly (see `ecotone.train.sampler`).
+    recipe : Recipe
+        Budget and shape.
+    seed : int
+        Decides initial weights and reading order; the same seed gives the same bits.
+    split : {"dev", "test"}
+        Text that losses are measured on.
+    checkpoint : Path, optional
+        Folder where the state is kept every `every` steps, and from which a stopped training
+        goes on to the same bits.
+    tick : callable, optional
+        Told step and steps.
+    """
+    began_cpu, began = time.process_time(), time.monotonic()
+    config = tiny_lm(recipe.depth, vocab=store.vocab, context=recipe.context)
+    reading = plan(
+        store, mixture, recipe.tokens,
+        context=recipe.context, batch=recipe.batch, seed=seed, horizon=recipe.horizon,
+    )  # fmt: skip
+    model = TinyLM(config, derive(seed, "init"))
+    optimiser = _optimiser(model, recipe)
+    state = {"step": 0, "cpu": 0.0, "wall": 0.0, "curve": []}
+    if checkpoint is not None:
+        state = _resume(checkpoint, model, optimiser) or state
+    curve, recent = [tuple(c) for c in state["curve"]], torch.zeros(())
+    stride = max(1, recipe.steps // 50)
+    model.train()
+    for step, ids in _numbered(store, reading, recipe.batch, state["step"]):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.rate * _schedule(step, recipe)
+        loss = model.loss(torch.from_numpy(ids))
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        recent += loss.detach()
+        if (step + 1) % stride == 0:
+            curve.append(((step + 1) * recipe.batch * recipe.context, float(recent) / stride))
+            recent.zero_()
+            if checkpoint is not None and (step + 1) // every > (step + 1 - stride) // every:
+                used = state["cpu"] + time.process_time() - began_cpu
+                spent = state["wall"] + time.monotonic() - began
+                _keep(checkpoint, model, optimiser, step + 1, curve, used, spent)
+        tick(step + 1, recipe.steps)
+    losses = evaluate(model, store, split=split, most=recipe.eval_tokens)
+    bits = {n: v / math.log(2) / store.bytes_per_token(n, split) for n, v in losses.items()}
+    return Trained(
+        losses, bits, curve, reading.asked_got(mixture), recipe.steps * recipe.batch * recipe.context,
+        config.parameters, state["cpu"] + time.process_time() - began_cpu,
+        state["wall"] + time.monotonic() - began, model,
+    )  # fmt: skip
+
+
+def _numbered(
+    store: TokenStore, reading: Plan, batch: int, first: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    return enumerate(batches(store, reading, batch, first), start=first)
+
+
+def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    matrices = [p for p in model.parameters() if p.dim() == 2]
+    vectors = [p for p in model.parameters() if p.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.95), fused=True)
+
+
+def _schedule(step: int, recipe: Recipe) -> float:
+    warm = max(1, round(recipe.warmup * recipe.steps))
+    if step < warm:
+        return (step + 1) / warm
+    progress = (step - warm) / max(1, recipe.steps - warm)
+    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@torch.no_grad()
+def evaluate(
+    model: TinyLM, store: TokenStore, *, split: str = "dev", most: int = 32_768
+) -> dict[str, float]:
+    """Return the held-out loss per domain, nats per token, on at most `most` tokens each.
+
+    The windows are spread evenly over the held-out text; the same ones for every model.
+    """
+    model.eval()
+    context = model.config.context
+    losses = {}
+    for name in store.names:
+        ids = store.tokens(name, split)
+        have = (len(ids) - 1) // context
+        if have < 1:
+            padded = torch.from_numpy(np.asarray(ids, dtype=np.int64))[None]
+            losses[name] = float(model.loss(padded)) if len(ids) > 1 else math.nan
+            continue
+        take = min(have, max(1, most // context))
+        where = np.unique(np.linspace(0, have - 1, take).astype(np.int64)) * context
+        rows = np.stack([ids[w : w + context + 1] for w in where]).astype(np.int64)
+        total = sum(
+            float(model.loss(torch.from_numpy(rows[i : i + 64]))) * len(rows[i : i + 64])
+            for i in range(0, len(rows), 64)
+        )
+        losses[name] = total / len(rows)
+    model.train()
+    return losses
+
+
+def _keep(
+    folder: Path, model: nn.Module, optimiser: torch.optim.AdamW, step: int,
+    curve: list[tuple[int, float]], cpu: float, wall: float,
+) -> None:  # fmt: skip
+    """Write weights and optimiser state as safetensors; one file per step, the newest counts."""
+    from safetensors.torch import save_file
+
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    for i, p in enumerate(p for g in optimiser.param_groups for p in g["params"]):
+        for key in ("exp_avg", "exp_avg_sq", "step"):
+            tensors[f"adam.{i}.{key}"] = optimiser.state[p][key]
+    facts = {"step": step, "curve": curve, "cpu": cpu, "wall": wall}
+    with replacing(folder / "state.safetensors") as part:
+        save_file(tensors, part, metadata={"facts": json.dumps(facts)})
+
+
+def _resume(
+    folder: Path, model: nn.Module, optimiser: torch.optim.AdamW
+) -> dict[str, Any] | None:
+    """Load the newest state into model and optimiser, or return None when there is none."""
+    from safetensors import safe_open
+
+    file = folder / "state.safetensors"
+    if not file.exists():
+        return None
+    with safe_open(file, framework="pt") as kept:
+        facts: dict[str, Any] = json.loads(kept.metadata()["facts"])
+        model.load_state_dict(
+            {k[6:]: kept.get_tensor(k) for k in kept.keys() if k.startswith("model.")}  # noqa: SIM118
+        )
+        for i, p in enumerate(p for g in optimiser.param_groups for p in g["params"]):
+            optimiser.state[p] = {
+                key: kept.get_tensor(f"adam.{i}.{key}") for key in ("exp_avg", "exp_avg_sq", "step")
+            }
+    return facts
+
+
+def hold_memory() -> None:
+    """Ask the C library to keep freed memory: a training step frees and takes the same blocks.
+
+    Otherwise each step hands megabytes back to the system and has them zeroed again, which costs a
+    fifth of the time. Without glibc nothing happens.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
+
+
+def run_task(
+    store: str,
+    mixture: dict[str, Any],
+    recipe: dict[str, Any],
+    seed: int,
+    split: str,
+    corpus: str,
+    checkpoint: str | None = None,
+    keep: str | None = None,
+) -> dict[str, Any]:
+    """Train one mixture as a task of the engine; everything that goes in and out is JSON.
+
+    `corpus`, the fingerprint of the tokens, only serves to tell tasks apart.
+    """
+    torch.set_num_threads(1)
+    hold_memory()
+    phases = tuple(Phase(p["until"], p["weights"]) for p in mixture.get("phases", ()))
+    mixed = Mixture(mixture["weights"], phases, mixture.get("caps", {}))
+    folder = Path(checkpoint) if checkpoint else None
+    result = train(
+        TokenStore(Path(store)), mixed, Recipe(**recipe), seed=seed, split=split, checkpoint=folder
+    )
+    if keep and result.model is not None:
+        save_model(result.model, Path(keep))
+    if folder and folder.exists():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+    return {k: v for k, v in vars(result).items() if k != "model"} | {"mixture": mixture["weights"]}
+
+
+def save_model(model: TinyLM, folder: Path) -> None:
+    """Write ``model.safetensors`` and ``config.json``."""
+    from safetensors.torch import save_file
+
+    write_json(folder / "config.json", asdict(model.config))
+    with replacing(folder / "model.safetensors") as part:
+        save_file(model.state_dict(), part)
+
+
+def load_model(folder: Path | str) -> TinyLM:
+    """Read what `save_model` wrote."""
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    model = TinyLM(LMConfig(**json.loads((folder / "config.json").read_text())))
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    return model

@@ -155,7 +155,7 @@ def test_cuts_do_not_depend_on_the_block_size(tmp_path, monkeypatch):
     folder(tmp_path, a_DOT_txt=b"\xef\xbb\xbf" + text.encode())
     want = list(records(tmp_path / "a.txt", cut_text=True))
     assert want[0].text.startswith("né 0")
-    for block in (5, 999):
+    for block in (1, 99):
         monkeypatch.setattr(stream, "BLOCK", block)
         assert list(records(tmp_path / "a.txt", cut_text=True)) == want
 
@@ -209,7 +209,7 @@ BAD = {
     "no field": (b'{"n": 7}', r"a\.jsonl:1: .*'text' is missing", "add the field"),
     "type": (OK + b'{"text": [1]}', r"a\.jsonl:2: .*'text' holds a list, not a string", "remove"),
     "bool": (OK + b'{"text": true}', r"a\.jsonl:2: .* holds true or false", "remove"),
-    "utf8": (OK + b'{"text": "a\xffb"}', r"a\.jsonl:2: byte 29 is 0xff, which is not UTF-8",
+    "utf8": (OK + b'{"text": "a\xffb"}', r"a\.jsonl:2: byte 28 is 0xff, which is not UTF-8",
              "iconv"),
     "deep": (b"[" * 99_999, r"a\.jsonl:1: .*nested too deeply", "remove"),
     "empty": (b'\n{"text": " "}\n', "the domain a holds no text", "remove"),
@@ -258,12 +258,12 @@ def test_text_that_is_not_utf8(tmp_path):
     with pytest.raises(BadInput, match=r"a\.txt:byte 60003: 0xe9 is not UTF-8") as caught:
         read_all(tmp_path)
     assert "iconv" in caught.value.cure
-    (tmp_path / "a.txt").write_bytes(b"x" * (stream.BLOCK - 1) + b"\xc3")  # torn at the end
-    with pytest.raises(BadInput, match=rf"byte {stream.BLOCK - 1}: 0xc3"):
+    (tmp_path / "a.txt").write_bytes(b"x" * (16 * stream.BLOCK - 1) + b"\xc3")  # torn at the end
+    with pytest.raises(BadInput, match=rf"byte {16 * stream.BLOCK - 1}: 0xc3"):
         read_all(tmp_path)
     (tmp_path / "a.txt").rename(tmp_path / "a.jsonl.gz")
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(OK + b'{"text": "\xff"}'))
-    with pytest.raises(BadInput, match=r"gz:2: byte 28 of the decompressed text"):
+    with pytest.raises(BadInput, match=r"gz:2: byte 27 of the decompressed text"):
         read_all(tmp_path)
 
 
@@ -336,7 +336,7 @@ def test_unknown_target_names_the_nearest(tmp_path):
 def test_memory_stays_small(tmp_path):
     """60 MB in five formats; what Python itself holds is a few blocks, never a file."""
     words = [f"w{i * 7919 % 99991}" for i in range(2000)]
-    docs = [" ".join(words[i % 900 :: 3])[:4000] for i in range(3000)]
+    docs = [" ".join(words[i % 900 :: 3])[:4000] for i in range(3500)]
     data = jsonl(docs)
     folder(
         tmp_path,
@@ -356,16 +356,16 @@ def test_memory_stays_small(tmp_path):
     finally:
         tracemalloc.stop()
     assert total > 55e6
-    assert peak < 4e6
+    assert peak < 8e6  # any one of the files is 12 MB
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to read the peak")
 def test_resident_memory_stays_small(tmp_path):
-    """The same for memory outside Python's allocator: a parquet file of one 60 MB row group."""
-    docs = [f"{i} " + "word" * 500 for i in range(30_000)]
+    """The same for memory outside Python's allocator: a parquet file of one 100 MB row group."""
+    docs = [f"{i} " + "word" * 500 for i in range(50_000)]
     pq.write_table(pa.table({"text": docs}), tmp_path / "a.parquet", compression="none",
                    use_dictionary=False, row_group_size=len(docs))  # fmt: skip
-    assert (tmp_path / "a.parquet").stat().st_size > 55e6
+    assert (tmp_path / "a.parquet").stat().st_size > 95e6
     program = (
         "import sys, re, pathlib, pyarrow.parquet\n"
         "from ecotone.data.read import read_corpus\n"
@@ -378,5 +378,5 @@ def test_resident_memory_stays_small(tmp_path):
         [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True
     )
     rise, characters = map(int, done.stdout.split())
-    assert characters > 55e6
-    assert rise < 25_000  # kB
+    assert characters > 95e6
+    assert rise < 40_000  # kB

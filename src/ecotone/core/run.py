@@ -205,7 +205,9 @@ def _from_index(out: Path, manifests: list[Path]) -> list[dict[str, Any]]:
     base = sqlite3.connect(out / "index.sqlite")
     try:
         with base:
-            base.execute("CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, mtime REAL, m TEXT)")
+            base.execute(
+                "CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, mtime REAL, m TEXT)"
+            )
             known = dict(base.execute("SELECT name, mtime FROM run"))
             for path in manifests:
                 mtime = path.stat().st_mtime

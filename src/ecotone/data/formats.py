@@ -1,6 +1,6 @@
 """One file in, a stream of records out: JSON lines, parquet and plain text.
 
-Nothing here holds a file in memory: bytes come in 16 kB blocks, parquet in batches of 64 rows.
+Nothing here holds a file in memory: bytes come in small blocks, parquet in batches of 64 rows.
 What cannot be read is a `BadInput` that names the file and the line or the byte.
 """
 

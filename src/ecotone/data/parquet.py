@@ -20,7 +20,8 @@ def parquet_texts(path: Path, text_field: str) -> Iterator[tuple[int, str]]:
         # without buffer_size a whole column chunk is read at once
         with pq.ParquetFile(path, buffer_size=1 << 18, pre_buffer=False) as file:
             _check_column(path, file.schema_arrow, text_field)
-            for batch in file.iter_batches(batch_size=64, columns=[text_field]):
+            # one column: more threads only hold more buffers
+            for batch in file.iter_batches(64, columns=[text_field], use_threads=False):
                 for text in batch.column(0).to_pylist():
                     row += 1
                     if text is not None:

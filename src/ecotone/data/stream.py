@@ -19,7 +19,7 @@ import zstandard
 from ecotone.core.errors import BadInput
 
 LINE_LIMIT = 1 << 26  # bytes: a longer line is no record but a missing line end
-BLOCK = 1 << 14  # bytes: gzip expands a block at most 1,032 times, so to 17 MB
+BLOCK = 1 << 12  # bytes read at a time: gzip expands them at most 1,032 times, so to 4 MB
 RECODE = "convert the file to UTF-8, for instance: iconv -f LATIN1 -t UTF-8 OLD > NEW"
 AGAIN = "fetch or compress the file again"
 
@@ -34,7 +34,7 @@ def blocks(path: Path) -> Iterator[bytes]:
             yield from _inflate(path, "zstd", unpack.decompressobj)
         else:
             with path.open("rb") as file:
-                while block := file.read(BLOCK):
+                while block := file.read(16 * BLOCK):
                     yield block
     except OSError as error:
         raise BadInput(

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ecotone.report.svg import tag
+
 HEIGHT = 16.0  # of a line of text, pixels
 GAP = 9.0  # from a point to its label
 _STEPS = 16  # directions tried
@@ -111,3 +113,10 @@ def _beside(point: tuple[float, float], width: float, angle: float, reach: float
     x = point[0] + reach * across + (across - 1) / 2 * width
     y = point[1] + reach * down + (down - 1) / 2 * HEIGHT
     return Box(x, y, x + width, y + HEIGHT)
+
+
+def leader(x: float, y: float, box: Box) -> str:
+    """Draw a thin line from a point to the nearest place of its label."""
+    near_x = min(max(x, box.left), box.right)
+    near_y = min(max(y, box.top), box.bottom)
+    return tag("line", cls="leader", x1=x, y1=y, x2=near_x, y2=near_y)

@@ -86,6 +86,7 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
+        """Return where a number lies, pixels."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     @property
@@ -103,7 +104,7 @@ class Scale:
 
 
 def _step(rough: float) -> float:
-    power = 10 ** math.floor(math.log10(rough))
+    power = 10.0 ** math.floor(math.log10(rough))
     return next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
 
 

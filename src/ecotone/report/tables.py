@@ -53,13 +53,24 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> 
             raise ValueError(f"row {number} has {len(row)} cells, not {len(columns)}")
     cells = [[one_line(MISSING if c is None else c) for c in row] for row in rows]
     heads = [one_line(c).upper() for c in columns]
-    right = [bool(cells) and all(_NUMBER.match(r[i]) for r in cells) for i in range(len(heads))]
+    right = [is_numeric([r[i] for r in cells]) for i in range(len(heads))]
     lines = [heads, *cells]
     widths = [max(_columns_of(line[i]) for line in lines) for i in range(len(heads))]
     return "\n".join(
-        "  ".join(_pad(c, w, at_right=r) for c, w, r in zip(line, widths, right, strict=True)).rstrip()
+        "  ".join(
+            _pad(c, w, at_right=r) for c, w, r in zip(line, widths, right, strict=True)
+        ).rstrip()
         for line in lines
     )
+
+
+def is_numeric(cells: Sequence[str]) -> bool:
+    """Whether every cell of a column begins like a number, or is a dash.
+
+    >>> is_numeric(["< 0.1 %", "—", "+0.41"]), is_numeric(["3 runs", "law"]), is_numeric([])
+    (True, False, False)
+    """
+    return bool(cells) and all(_NUMBER.match(cell) for cell in cells)
 
 
 def one_line(text: str) -> str:

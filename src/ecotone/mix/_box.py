@@ -1,4 +1,4 @@
-"""The set of allowed mixtures: shares between bounds that sum to 1, with frozen groups folded in."""
+"""The set of allowed mixtures: shares between bounds that sum to 1, frozen groups folded in."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def cheapest(cost: Array, box: Box) -> Array:
     Examples
     --------
     >>> box = Box(np.eye(3), np.zeros(3), np.array([0.6, 1, 1]), np.ones(3) / 3, ((0,), (1,), (2,)))
-    >>> cheapest(np.array([1.0, 2.0, 3.0]), box).tolist()
+    >>> cheapest(np.array([1.0, 2.0, 3.0]), box).round(3).tolist()
     [0.6, 0.4, 0.0]
     """
     room = box.upper - box.lower
@@ -155,7 +155,7 @@ def cheapest_fair(cost: Array, box: Box) -> Array:
 def nearest(P: Array, lower: Array, upper: Array) -> Array:
     r"""Return the points between the bounds nearest to each row in Kullback-Leibler divergence.
 
-    The minimiser of :math:`\mathrm{KL}(x \| p)` is :math:`x_i = \mathrm{clip}(\lambda p_i, l_i, u_i)`
+    That is :math:`x_i = \mathrm{clip}(\lambda p_i, l_i, u_i)`, which minimises KL(x || p),
     with the one :math:`\lambda` that makes the sum 1: bisection finds which bounds hold, the rest
     is exact. Without lower bounds it is `ecotone.core.simplex.cap_shares`, for many rows at once.
 
@@ -180,7 +180,8 @@ def nearest(P: Array, lower: Array, upper: Array) -> Array:
         over = np.clip(np.exp(middle)[:, None] * P, lower, upper).sum(axis=1) > 1
         low, high = np.where(over, low, middle), np.where(over, middle, high)
     X = np.clip(np.exp(low)[:, None] * P, lower, upper)
-    free = (X > lower) & (X < upper)
+    free = (lower < X) & (upper > X)
     held, mass = np.where(free, 0, X).sum(axis=1), np.where(free, P, 0).sum(axis=1)
     factor = (1 - held) / np.where(mass > 0, mass, 1)
-    return np.where(free, np.clip(factor[:, None] * P, lower, upper), X)
+    out: Array = np.where(free, np.clip(factor[:, None] * P, lower, upper), X)
+    return out

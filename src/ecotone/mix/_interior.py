@@ -9,6 +9,7 @@ exactly on it. What comes out carries its own proof: see `Surface.gap`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from ecotone.mix._surface import Surface
 Array = NDArray[np.float64]
 GOOD = 1e-12  # gap at which to stop, in units of the loss
 ROUNDS = 100
-SHRINK = 0.1  # factor on mu per step
+SHRINK = 0.03  # factor on mu per step
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,21 +70,28 @@ class Descent:
         implied = 1 - (box.lower.sum() - box.lower)
         self.capped = (box.upper < implied - FLAT)[self.free]
         self.v = self.full[self.free]
-        self.scale = 1.0 + surface.problem.kl
-        self.y = 0.0
-        self.lam = 0.0
+        self.by_target: Array
+        self.by_general: Array
+        self.y, self.scale = 0.0, 1.0
+        self.lam = self.slack = self.excess = 0.0
         self.read()
-        size = max(float(np.ptp(self.by_target)), 1e-3) if len(self.v) else 1.0
-        self.z_low = 0.1 * size * np.ones(len(self.v))
-        self.z_high = np.where(self.capped, 0.1 * size, 0.0)
-        self.lam = 0.1 if np.isfinite(bound) else 0.0
+        # in units of its own steepness a nearly flat objective is no harder than another
+        self.scale = max(float(np.ptp(self.by_target)), 1e-9) if len(self.v) else 1.0
+        self.by_target = self.by_target / self.scale
+        self.slack = -self.excess if np.isfinite(bound) else 1.0
+        self.excess = 0.0
+        self.anchor = self.whole(self.v), self.surface.at(self.whole(self.v))[2]
+        self.z_low = 0.1 * np.ones(len(self.v))
+        self.z_high = np.where(self.capped, 0.1, 0.0)
+        steep = float(np.ptp(self.by_general)) if len(self.v) else 1.0
+        self.lam = 0.1 / max(steep, 1e-9) if np.isfinite(bound) else 0.0
 
     def read(self) -> None:
-        """Evaluate slopes and slacks at the current point."""
+        """Evaluate the slopes at the current point, and by how much G + slack miss the bound."""
         by_target, by_general, general = self.surface.at(self.whole(self.v))
         self.by_target = by_target[self.free] / self.scale
         self.by_general = by_general[self.free]
-        self.slack = self.bound - general if np.isfinite(self.bound) else 1.0
+        self.excess = general + self.slack - self.bound if np.isfinite(self.bound) else 0.0
 
     def whole(self, v: Array) -> Array:
         """Return the point with its fixed coordinates."""
@@ -97,60 +105,66 @@ class Descent:
         return self.z_low * (self.v - self.low), self.z_high * room, self.lam * self.slack
 
     def mu(self) -> float:
-        """Return the next mu: a tenth of what is left, in products or in unbalanced forces."""
+        """Return the next mu: a small share of what is left, in products or in unbalanced forces."""
         below, above, general = self.products()
         count = len(self.v) + self.capped.sum() + np.isfinite(self.bound)
-        products = below.sum() + above[self.capped].sum() + general
+        products = float(below.sum() + above[self.capped].sum()) + general
         left = max(products, float(np.abs(self.unbalance()) @ (self.v - self.low)))
-        return max(SHRINK * left / count, 1e-16)
+        return max(SHRINK * left / float(count), 1e-16)
 
     def unbalance(self) -> Array:
         """Return by how much the forces on each share do not cancel, shape (m,)."""
         pull = self.by_target + self.lam * self.by_general
         return pull - self.z_low + self.z_high + self.y
 
-    def residual(self, mu: float, weight: Array) -> float:
+    def residual(self, mu: float, weight: Array, price: float) -> float:
         """Return how far the relaxed optimality conditions are from holding."""
         below, above, general = self.products()
         parts = [weight * self.unbalance(), below - mu, np.where(self.capped, above - mu, 0.0)]
-        parts.append(np.array([general - mu if np.isfinite(self.bound) else 0.0]))
+        if np.isfinite(self.bound):
+            parts.append(np.array([general - mu, price * self.excess]))
         return float(np.sqrt(sum(float(p @ p) for p in parts)))
 
-    def direction(self, mu: float) -> tuple[Array, float, Array, Array, float]:
-        """Return the Newton step in (v, y, z_low, z_high, lam)."""
+    def direction(self, mu: float) -> dict[str, Any]:
+        """Return the Newton step, by name of what it changes."""
         below, above = self.v - self.low, np.where(self.capped, self.high - self.v, 1.0)
         K = self.surface.curvature(self.whole(self.v), self.free, 1 / self.scale, self.lam)
         K[np.diag_indices(len(K))] += self.z_low / below + self.z_high / above
         right = self.by_target + self.y - mu / below + np.where(self.capped, mu / above, 0.0)
-        if np.isfinite(self.bound):
-            K = K + self.lam / self.slack * np.outer(self.by_general, self.by_general)
-            right = right + mu / self.slack * self.by_general
+        held = np.isfinite(self.bound)
+        if held:
+            stiff = self.lam / self.slack
+            K = K + stiff * np.outer(self.by_general, self.by_general)
+            right = right + (mu / self.slack + stiff * self.excess) * self.by_general
         v, dual = solve_held(K, -right, np.ones((1, len(K))), np.zeros(1))
-        y = float(dual[0])
-        z_low = mu / below - self.z_low - self.z_low / below * v
-        z_high = np.where(self.capped, mu / above - self.z_high + self.z_high / above * v, 0.0)
-        if not np.isfinite(self.bound):
-            return v, y, z_low, z_high, 0.0
-        lam = (mu + self.lam * float(self.by_general @ v)) / self.slack - self.lam
-        return v, y, z_low, z_high, lam
+        slack = -self.excess - float(self.by_general @ v) if held else 0.0
+        return {
+            "v": v,
+            "y": float(dual[0]),
+            "z_low": mu / below - self.z_low - self.z_low / below * v,
+            "z_high": np.where(
+                self.capped, mu / above - self.z_high + self.z_high / above * v, 0.0
+            ),
+            "slack": slack,
+            "lam": (mu - self.lam * slack) / self.slack - self.lam if held else 0.0,
+        }
 
     def step(self, mu: float) -> bool:
         """Go along the Newton step as far as the limits and the residual allow."""
-        v, y, z_low, z_high, lam = self.direction(mu)
-        reach = [1.0, _reach(self.v - self.low, v), _reach(self.z_low, z_low)]
-        reach.append(_reach((self.high - self.v)[self.capped], -v[self.capped]))
-        reach.append(_reach(self.z_high[self.capped], z_high[self.capped]))
-        reach.append(_reach(np.array([self.lam]), np.array([lam])))
-        # a force counts by the share it acts on: that is what it costs
-        weight = self.v - self.low
-        before, was = self.residual(mu, weight), dict(vars(self))
-        length = min(reach)
+        change, was = self.direction(mu), dict(vars(self))
+        length = min(
+            _reach(self.v - self.low, change["v"]),
+            _reach((self.high - self.v)[self.capped], -change["v"][self.capped]),
+            *(_reach(was[name], change[name]) for name in ("z_low", "z_high", "slack", "lam")),
+        )
+        # everything counts by what it costs: a force by the share it acts on
+        weight, price = self.v - self.low, self.lam
+        before = self.residual(mu, weight, price)
         for _ in range(40):
-            self.v, self.y = was["v"] + length * v, was["y"] + length * y
-            self.z_low, self.z_high = was["z_low"] + length * z_low, was["z_high"] + length * z_high
-            self.lam = was["lam"] + length * lam
+            for name, by in change.items():
+                setattr(self, name, was[name] + length * by)
             self.read()
-            if self.slack > 0 and self.residual(mu, weight) <= (1 - 0.01 * length) * before:
+            if self.residual(mu, weight, price) <= (1 - 0.01 * length) * before:
                 return True
             length /= 2
         vars(self).update(was)
@@ -164,23 +178,29 @@ class Descent:
                 break
             here = self.point()
             best = here if here.gap < best.gap else best
-            if best.gap < GOOD * self.scale:
+            if best.gap < GOOD * max(self.scale, 1.0):
                 break
         return polish(self.surface, best, self.bound)
 
     def point(self) -> Point:
-        """Return the current point, its multiplier and its gap."""
+        """Return the current point, drawn back inside the general limit, with its gap."""
         v = self.whole(self.v)
         multiplier = self.lam * self.scale
         at_lower, at_upper = ~self.free, ~self.free
         at_lower[self.free] = self.z_low > self.v - self.low
         at_upper[self.free] = self.capped & (self.z_high > self.high - self.v)
+        over = self.excess - self.slack
+        if over > 0:
+            # G is convex: on the way back to the start it falls at least in proportion
+            back = min(over / (over + self.bound - self.anchor[1]) * (1 + 1e-9) + 1e-15, 1.0)
+            v = v + back * (self.anchor[0] - v)
         gap = self.surface.gap(v, multiplier, self.bound)
         return Point(v, multiplier, gap, at_lower, at_upper)
 
 
-def _reach(value: Array, change: Array) -> float:
-    """Return the longest step that keeps every value above a hundredth of what it is."""
+def _reach(value: Any, change: Any) -> float:
+    """Return the longest step, at most 1, that leaves every value a hundredth of what it is."""
+    value, change = np.atleast_1d(value), np.atleast_1d(change)
     down = change < 0
     return float(np.min(-0.99 * value[down] / change[down], initial=1.0))
 

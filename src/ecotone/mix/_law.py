@@ -14,6 +14,15 @@ from ecotone.core.errors import BadInput, TooFewRows
 Array = NDArray[np.float64]
 
 
+def canonical_order(W: Array) -> NDArray[np.int64]:
+    """Return an order of the columns that depends on what they hold, not on where they stand.
+
+    A law whose search breaks ties by position (trees, optimisers) works on the columns in this
+    order, so that reordering the domains changes nothing.
+    """
+    return np.lexsort(W[::-1])
+
+
 class Law(RegressorMixin, BaseEstimator):
     """Base class of mixing laws: regressors from domain shares to held-out losses.
 
@@ -47,6 +56,11 @@ class Law(RegressorMixin, BaseEstimator):
             raise BadInput("Negative values in data: a share is 0 or more.")
         self.one_target_ = L.ndim == 1
         L = L.reshape(len(L), -1)
+        if (L <= 0).any():
+            raise BadInput(
+                f"{type(self).__name__}: a loss is 0 or negative.",
+                cure="give losses in nats per token",
+            )
         need = self.rows_needed(W.shape[1])
         if len(W) < need:
             raise TooFewRows(
@@ -89,6 +103,7 @@ class Law(RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = True
         # a law of losses on the simplex is not meant to fit arbitrary made-up numbers
         tags.regressor_tags.poor_score = True
         return tags

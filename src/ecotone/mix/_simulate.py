@@ -42,11 +42,13 @@ class Seen:
     def rank(self, bound: float) -> Array:
         """Return a key to sort by: allowed points by value, after them the others by how far."""
         over = self.general > bound
-        return np.where(over, 1e9 + self.general, self.value)
+        key: Array = np.where(over, 1e9 + self.general, self.value)
+        return key
 
     def best(self, bound: float) -> Array:
         """Return the best point."""
-        return self.V[int(np.argmin(self.rank(bound)))]
+        best: Array = self.V[int(np.argmin(self.rank(bound)))]
+        return best
 
 
 def look(surface: Surface, V: Array) -> Seen:
@@ -87,7 +89,8 @@ def corner_points(box: Box, n: int, rng: np.random.Generator) -> Array:
 def _dirichlet(alpha: Array, rng: np.random.Generator) -> Array:
     """Draw one row from the Dirichlet distribution of each row of `alpha`."""
     draws = rng.standard_gamma(alpha) + 1e-300
-    return draws / draws.sum(axis=1, keepdims=True)
+    out: Array = draws / draws.sum(axis=1, keepdims=True)
+    return out
 
 
 def search(surface: Surface, n: int, bound: float, rng: np.random.Generator) -> Seen:

@@ -47,7 +47,8 @@ class Surface:
             return np.zeros(len(V))
         x, p = V[:, self.pulled], self.box.prior[self.pulled]
         terms = np.where(x > 0, x * np.log(np.where(x > 0, x, 1.0) / p), 0.0)
-        return self.problem.kl * terms.sum(axis=1)
+        out: Array = self.problem.kl * terms.sum(axis=1)
+        return out
 
     def slopes(self, V: Array) -> tuple[Array, Array, Array]:
         """Return the gradients of F and of G by v, each (n, m), and G, (n,)."""
@@ -114,7 +115,8 @@ class Surface:
             return np.inf
         slack = bound - general if multiplier else 0.0
         # the cheapest point is at most as expensive as v: below zero is rounding
-        return float(max(slope @ (v - cheapest(slope, self.box)), 0.0) + multiplier * slack)
+        linear = max(float(slope @ (v - cheapest(slope, self.box))), 0.0)
+        return linear + multiplier * slack
 
 
 def _chain(outer: Array, inner: Array) -> Array:
@@ -123,7 +125,8 @@ def _chain(outer: Array, inner: Array) -> Array:
     A loss the objective does not look at counts nothing, even where its slope is infinite.
     """
     used = (outer != 0).any(axis=0)
-    return np.einsum("nt,ntk->nk", outer[:, used], inner[:, used])
+    out: Array = np.einsum("nt,ntk->nk", outer[:, used], inner[:, used])
+    return out
 
 
 def least_gap(surface: Surface, v: Array, bound: float) -> tuple[float, float]:

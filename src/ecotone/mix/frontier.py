@@ -58,15 +58,15 @@ def frontier(problem: Problem, *, points: int = 25, rng: np.random.Generator) ->
     """Trace the mixtures between the best in general and the best on the target.
 
     The general loss is swept in steps that widen towards the target's end, and the problem solved
-    under each; the tolerance the problem itself asks for plays no part. Without slopes, the undominated ones of all mixtures
-    tried are returned, at most `points` of them.
+    under each; the tolerance the problem itself asks for plays no part. Rows that another row
+    beats are left out.
 
     Parameters
     ----------
     problem : Problem
         Must have a general limit.
     points : int
-        Rows wanted, 2 or more; fewer when both ends are the same mixture.
+        Most rows, 2 or more.
     rng : numpy.random.Generator
         Used when the problem is not convex.
 
@@ -85,11 +85,8 @@ def frontier(problem: Problem, *, points: int = 25, rng: np.random.Generator) ->
     if points < 2:
         raise BadInput(f"a frontier of {points} points has no two ends.", cure="points=25")
     surface = Surface(problem, allowed_box(problem))
-    if problem.convex:
-        V = _sweep(surface, points)
-    else:
-        V = _trace(surface, points, rng)
-    return _undominated(surface, V, points)
+    V = _sweep(surface, points) if problem.convex else _trace(surface, points, rng)
+    return _undominated(surface, V)
 
 
 def _steps(points: int) -> Array:
@@ -120,9 +117,10 @@ def _trace(surface: Surface, points: int, rng: np.random.Generator) -> Array:
         seen = seen.plus(look(surface, descend(surface, seen, np.inf, rng)[0][None, :]))
     least = float(seen.general.min())
     most = float(seen.general[np.argmin(seen.value)])
-    for bound in least + (most - least) * _steps(points)[::-1]:
+    bounds = least + (most - least) * _steps(points)
+    for bound in bounds[::-1]:
         seen = _better(surface, seen, float(bound), rng)
-    return seen.V
+    return np.stack([seen.best(float(b)) for b in bounds])
 
 
 def _better(surface: Surface, seen: Seen, bound: float, rng: np.random.Generator) -> Seen:
@@ -132,18 +130,13 @@ def _better(surface: Surface, seen: Seen, bound: float, rng: np.random.Generator
     return refine(surface, seen, bound, least=1e-3)
 
 
-def _undominated(surface: Surface, V: Array, points: int) -> Frontier:
-    """Keep the rows that no other row beats, spread over the general loss."""
+def _undominated(surface: Surface, V: Array) -> Frontier:
+    """Keep the points that no other point beats, in the order of their general loss."""
     seen = look(surface, V)
     order = np.lexsort((seen.value, seen.general))
     value = seen.value[order]
     before = np.concatenate([[np.inf], np.minimum.accumulate(value)[:-1]])
     kept = order[value < before]
-    if len(kept) > points:
-        low, high = seen.general[kept[[0, -1]]]
-        wanted = low + (high - low) * _steps(points)
-        near = np.searchsorted(seen.general[kept], wanted * (1 - 1e-15))
-        kept = kept[np.unique(np.minimum(near, len(kept) - 1))]
     problem = surface.problem
     assert problem.general is not None
     natural = problem.general_bound / (1 + problem.general.tolerance)
@@ -154,4 +147,3 @@ def _undominated(surface: Surface, V: Array, points: int) -> Frontier:
         weights=surface.box.shares(seen.V[kept]),
         exact=problem.convex,
     )
-

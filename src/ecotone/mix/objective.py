@@ -202,6 +202,7 @@ class SpreadAverage(_Named):
 
     def convex(self, losses: NDArray[np.bool_], log_losses: NDArray[np.bool_]) -> bool:
         """Whether every named log loss is convex: that the loss itself is convex is not enough."""
+        del losses
         return bool(log_losses[self._row() > 0].all())
 
 

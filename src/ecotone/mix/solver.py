@@ -146,7 +146,7 @@ def _active(problem: Problem, box: Box, v: Array, general: float) -> tuple[str, 
     names += [
         f"floor {name}"
         for name, w, floor in zip(problem.domains, weights, limits.lower, strict=True)
-        if 0 < floor and w <= floor + ON
+        if floor > 0 and w <= floor + ON
     ]
     bound = problem.general_bound
     if np.isfinite(bound) and general >= bound - ON * abs(bound):

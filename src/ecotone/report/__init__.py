@@ -23,8 +23,9 @@ from ecotone.core.errors import BadInput
 from ecotone.core.files import write_text
 from ecotone.report import background, choice, html, markdown, opening, proof
 from ecotone.report.blocks import Document
+from ecotone.report.door import checked
 from ecotone.report.figures import FIGURES, picture
-from ecotone.report.schema import Analysis, checked
+from ecotone.report.schema import Analysis
 from ecotone.report.tables import text_table
 
 __all__ = ["FIGURES", "picture", "render", "text_table", "write"]

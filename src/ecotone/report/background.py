@@ -26,7 +26,7 @@ def shift(analysis: Analysis) -> Section | None:
     if analysis.get("target") in facts["names"]:
         blocks.append(_from_target(analysis))
     blocks.append(_all_distances(analysis))
-    return Section("shift", "How far apart the domains are", tuple(blocks))
+    return Section("distances", "How far apart the domains are", tuple(blocks))
 
 
 def _from_target(analysis: Analysis) -> Table:
@@ -35,7 +35,7 @@ def _from_target(analysis: Analysis) -> Table:
     t, *others = distances.order(analysis)
     nulls = [v for i in others if (v := distances.entry(facts, "null_high", t, i)) is not None]
     if nulls:
-        cells = ("the same text twice (chance)", f"up to {tables.fixed(max(nulls), 3)}", "", "")
+        cells = ("the same text twice (chance)", f"≤ {tables.fixed(max(nulls), 3)}", "", "")
         rows.append(Row(cells, "natural"))
     for i in others:
         low, high = distances.entry(facts, "low", t, i), distances.entry(facts, "high", t, i)

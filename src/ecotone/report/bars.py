@@ -6,30 +6,33 @@ from ecotone.report import tables
 from ecotone.report.schema import Analysis, cap_of, cap_share, epochs_at, mixtures
 from ecotone.report.svg import Picture, Scale, hint, shortened, tag, text, width_of
 
-WIDTH = 560.0
+WIDE, NARROW = 640.0, 370.0
 _ROW, _TOP, _SHARE, _EPOCHS = 46.0, 62.0, 62.0, 66.0  # heights and column widths, pixels
 _SERIES = (("natural", "plain", "natural (do nothing)"), ("mixture", "accent", "recommended"))
 
 
 def mixture(analysis: Analysis) -> Picture | None:
     """Draw shares of the training tokens by domain; ``None`` without a mixture."""
+    return _drawn(analysis, "mixture", WIDE)
+
+
+def mixture_narrow(analysis: Analysis) -> Picture | None:
+    """Draw the same for a small screen."""
+    return _drawn(analysis, "mixture-narrow", NARROW)
+
+
+def _drawn(analysis: Analysis, name: str, width: float) -> Picture | None:
     names = mixtures(analysis)
     if not names:
         return None
-    left = min(max(width_of(n) for n in names), 150.0) + 12
-    scale = Scale(0.0, _longest(analysis, names), left, WIDTH - _SHARE - _EPOCHS)
+    left = min(max(width_of(n) for n in names), width / 4) + 12
+    scale = Scale(0.0, _longest(analysis, names), left, width - _SHARE - _EPOCHS)
     height = _TOP + _ROW * len(names) + 42
-    parts = [_legend(analysis, left), _axis(scale, height - 38)]
-    for i, name in enumerate(names):
-        parts.append(_domain(analysis, name, _TOP + i * _ROW, scale))
-    return Picture(
-        "mixture",
-        "Share of the training tokens by domain",
-        _says(analysis, names),
-        WIDTH,
-        height,
-        "".join(parts),
-    )
+    parts = [_legend(analysis, 4 if width == NARROW else left, width), _axis(scale, height - 38)]
+    for i, domain in enumerate(names):
+        parts.append(_domain(analysis, domain, _TOP + i * _ROW, scale))
+    title = "Share of the training tokens by domain"
+    return Picture(name, title, _says(analysis, names), width, height, "".join(parts))
 
 
 def epochs_of(analysis: Analysis, key: str, name: str, part: float) -> float | None:
@@ -39,10 +42,12 @@ def epochs_of(analysis: Analysis, key: str, name: str, part: float) -> float | N
     return given[name] if name in given else epochs_at(analysis, name, part)
 
 
-def at_cap(analysis: Analysis, name: str, epochs: float | None) -> bool:
-    """Whether a domain is read as often as its cap allows, to one percent."""
+def cap_word(analysis: Analysis, name: str, epochs: float | None) -> str:
+    """Return ``cap`` for a domain read as often as its cap allows, to one percent."""
     cap = cap_of(analysis, name)
-    return cap is not None and epochs is not None and epochs >= 0.99 * cap
+    if cap is None or epochs is None or epochs < 0.99 * cap:
+        return ""
+    return "cap" if epochs <= 1.01 * cap else "> cap"
 
 
 def _shares(analysis: Analysis, key: str) -> dict[str, float]:
@@ -58,18 +63,18 @@ def _longest(analysis: Analysis, names: list[str]) -> float:
     return max([longest, *near]) * 1.03 or 1.0
 
 
-def _legend(analysis: Analysis, left: float) -> str:
+def _legend(analysis: Analysis, left: float, width: float) -> str:
     parts, x = [], left
     for key, cls, words in _SERIES:
         if key in analysis:
             parts.append(tag("rect", cls=cls, x=x, y=10, width=12, height=12, rx=2))
             parts.append(text(x + 18, 21, words, "s"))
-            x += 34 + width_of(words, 12)
+            x += 32 + width_of(words, 12) * 0.9
     if any(cap_share(analysis, n) is not None for n in analysis["mixture"]):
         parts.append(tag("line", cls="limit", x1=x + 3, x2=x + 3, y1=8, y2=24))
         parts.append(text(x + 12, 21, "cap on epochs", "s"))
-    parts.append(text(WIDTH - _EPOCHS - 6, _TOP - 12, "share", "s m", "end"))
-    parts.append(text(WIDTH - 8, _TOP - 12, "epochs", "s m", "end"))
+    parts.append(text(width - _EPOCHS - 6, _TOP - 12, "share", "s m", "end"))
+    parts.append(text(width - 8, _TOP - 12, "epochs", "s m", "end"))
     return "".join(parts)
 
 
@@ -106,7 +111,8 @@ def _bar(
     key, cls, words = series
     part = _shares(analysis, key).get(name, 0.0)
     epochs = epochs_of(analysis, key, name, part)
-    full = " (cap)" if key == "mixture" and at_cap(analysis, name, epochs) else ""
+    word = cap_word(analysis, name, epochs)
+    full = {"": "", "cap": " (cap)"}.get(word, f" {word}") if key == "mixture" else ""
     tone = "s b" if key == "mixture" else "s m"
     bar = tag("rect", cls=cls, x=scale.start, y=y, width=scale(part) - scale.start, height=14, rx=2)
     says = f"{name}, {words}: {tables.share(part)}, {tables.epochs(epochs)} epochs"
@@ -114,8 +120,8 @@ def _bar(
         "g",
         hint(says),
         bar,
-        text(WIDTH - _EPOCHS - 6, y + 11, tables.share(part), tone, "end"),
-        text(WIDTH - 8, y + 11, tables.epochs(epochs) + full, tone, "end"),
+        text(scale.end + _SHARE - 6, y + 11, tables.share(part), tone, "end"),
+        text(scale.end + _SHARE + _EPOCHS - 8, y + 11, tables.epochs(epochs) + full, tone, "end"),
     )
 
 

@@ -151,7 +151,7 @@ class Headline:
     tone : {"adapt", "keep", "unsure", "note"}
         Which colour the badge has.
     badge : str
-        The decision in one or two words.
+        What it rests on, in two or three words.
     lead : str
         The decision as a sentence.
     evidence : tuple of str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ecotone.report import bars, effects, tables
-from ecotone.report.blocks import Block, Prose, Row, Section, Table, Tone, drawing
+from ecotone.report.blocks import Block, Drawing, Pair, Prose, Row, Section, Table, Tone, drawing
 from ecotone.report.phrases import called, counted, target_loss
 from ecotone.report.schema import Analysis, cap_of, mixtures, tokens_of
 
@@ -22,19 +22,24 @@ def mixture(analysis: Analysis) -> Section | None:
     if budget.get("tokens"):
         intro += f", for a training of {tables.tokens_short(budget['tokens'])} tokens"
     intro += ". An epoch is one reading of all tokens of a domain at hand."
-    full = [
-        n
-        for n in names
-        if bars.at_cap(analysis, n, bars.epochs_of(analysis, "mixture", n, analysis["mixture"][n]))
-    ]
-    if full:
-        intro += f" At its cap: {', '.join(full)}."
-    blocks: list[Block] = [
-        Prose(intro),
-        *drawing(bars.mixture(analysis)),
-        _mixture_table(analysis, names),
-    ]
+    intro += _caps(analysis, names)
+    blocks: list[Block] = [Prose(intro), *_bars(analysis), _mixture_table(analysis, names)]
     return Section("mixture", "The mixture", tuple(blocks))
+
+
+def _caps(analysis: Analysis, names: list[str]) -> str:
+    """Name the domains that are at their cap or over it."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        epochs = bars.epochs_of(analysis, "mixture", name, analysis["mixture"][name])
+        found.setdefault(bars.cap_word(analysis, name, epochs), []).append(name)
+    words = {"cap": " At the cap", "> cap": " Over the cap"}
+    return "".join(f"{words[k]}: {', '.join(found[k])}." for k in words if k in found)
+
+
+def _bars(analysis: Analysis) -> list[Drawing]:
+    wide, narrow = bars.mixture(analysis), bars.mixture_narrow(analysis)
+    return [Drawing((wide,), narrow)] if wide else []
 
 
 def _mixture_table(analysis: Analysis, names: list[str]) -> Table:
@@ -81,7 +86,8 @@ def confirmation(analysis: Analysis) -> Section | None:
     pictures = drawing(effects.confirm_target(analysis), effects.confirm_general(analysis))
     blocks: list[Block] = [Prose(intro), *pictures, _runs_table(analysis)]
     if rows := effects.domain_changes(analysis):
-        blocks += [*drawing(effects.changes(analysis)), _domains_table(rows)]
+        pictures, table = drawing(effects.changes(analysis)), _domains_table(analysis, rows)
+        blocks += [Pair(p, table) for p in pictures]
     return Section("confirmation", "Confirmation", tuple(blocks))
 
 
@@ -114,9 +120,12 @@ def _deviation(values: list[float]) -> float | None:
     return math.sqrt(sum((v - middle) ** 2 for v in values) / (len(values) - 1))
 
 
-def _domains_table(rows: list[tuple[str, float, float, float]]) -> Table:
+def _domains_table(analysis: Analysis, rows: list[tuple[str, float, float, float]]) -> Table:
     cells = tuple(
-        Row((name, tables.loss(before), tables.loss(after), tables.loss_change(change)))
+        Row(
+            (name, tables.loss(before), tables.loss(after), tables.loss_change(change)),
+            "best" if name == analysis.get("target") else "",
+        )
         for name, before, after, change in rows
     )
     columns = ("domain", called("natural"), "recommended", "change")

@@ -10,8 +10,9 @@ from ecotone.report.palette import HEAT_STEPS
 from ecotone.report.schema import Analysis, ShiftFacts
 from ecotone.report.svg import Picture, escape, hint, pixel, shortened, tag, text, width_of
 
-WIDTH = 460.0
-_LONGEST = 118.0  # pixels for a name beside the heat map
+WIDTH = 380.0
+_LONGEST = 96.0  # pixels for a name beside the heat map
+_LEAST = 20.0  # pixels for a cell, so that names keep apart; many domains make it wider
 
 
 def entry(shift: ShiftFacts, key: str, i: int, j: int) -> float | None:
@@ -55,7 +56,9 @@ def shift_matrix(analysis: Analysis) -> Picture | None:
     short = [shortened(shift["names"][i], _LONGEST) for i in rows]
     widest = max(width_of(s) for s in short)
     left, top = widest + 14, 0.72 * widest + 22
-    side = min((WIDTH - left - 0.72 * width_of(short[-1]) - 6) / len(rows), 56.0)
+    beyond = 0.72 * width_of(short[-1]) + 6  # the last heading leans over the edge
+    side = min(max((WIDTH - left - beyond) / len(rows), _LEAST), 56.0)
+    width = max(WIDTH, left + side * len(rows) + beyond)
     top_value = max((v for r in shift["matrix"] for v in r if v is not None), default=0.0) or 1.0
     parts = []
     for a, i in enumerate(rows):
@@ -73,8 +76,8 @@ def shift_matrix(analysis: Analysis) -> Picture | None:
         "shift-matrix",
         f"Distances between domains: {shift.get('measure', 'distance')}",
         _says(analysis, rows),
-        WIDTH,
-        bottom + 60,
+        width,
+        bottom + 42,
         "".join(parts),
     )
 
@@ -99,7 +102,7 @@ def _cell(
     step = min(int(max(value, 0.0) / top_value * HEAT_STEPS), HEAT_STEPS - 1)
     tone = "on-deep" if step >= 4 else "on-pale"
     parts = [tag("rect", cls=f"h{step}", x=x + 1, y=y + 1, width=side - 2, height=side - 2, rx=3)]
-    if side >= 36:
+    if side >= 32:
         shown = tables.fixed(value, 2 if top_value < 100 else 0)
         parts.append(text(x + side / 2, y + side / 2 + 4, shown, f"s {tone}", "middle"))
     if is_chance(shift, i, j):
@@ -145,6 +148,8 @@ def shift_map(analysis: Analysis) -> Picture | None:
     shift = analysis.get("shift")
     if not shift or not shift.get("names") or not shift.get("map"):
         return None
+    if not all(tables.known(v) for position in shift["map"] for v in position):
+        return None
     names, spots = shift["names"], _on_paper(shift["map"])
     height = max(y for _, y in spots) + 44
     short = [shortened(n, 150) for n in names]
@@ -159,16 +164,17 @@ def shift_map(analysis: Analysis) -> Picture | None:
         marks.append(tag("circle", hint(name), cls=cls, cx=x, cy=y, r=8 if here else 6))
         tone = "accent-text" if here else None
         words.append(text(spot.box.left, spot.box.bottom - 4, label, tone or ""))
+    sheet = tag("rect", cls="grid", x=1, y=1, width=WIDTH - 2, height=height - 2, rx=8)
     says = "Domains that lie close together have similar text. " + ", ".join(names) + "."
     title = "The domains on a plane"
-    return Picture("shift-map", title, says, WIDTH, height, "".join(marks + words))
+    return Picture("shift-map", title, says, WIDTH, height, "".join([sheet, *marks, *words]))
 
 
 def _on_paper(positions: list[list[float]]) -> list[tuple[float, float]]:
     """Fit positions into the picture, with one scale for both directions."""
     xs, ys = [p[0] for p in positions], [p[1] for p in positions]
     wide, high = max(xs) - min(xs), max(ys) - min(ys)
-    grow = min(320 / wide if wide else math.inf, 300 / high if high else math.inf)
+    grow = min(264 / wide if wide else math.inf, 264 / high if high else math.inf)
     grow = grow if math.isfinite(grow) else 0.0
     left, top = (WIDTH - grow * wide) / 2, 44.0
     return [(left + grow * (x - min(xs)), top + grow * (max(ys) - y)) for x, y in positions]

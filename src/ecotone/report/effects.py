@@ -14,6 +14,7 @@ TONES: dict[str, Literal["adapt", "keep", "unsure"]] = {
     "keep": "keep",
     "cannot tell": "unsure",
 }
+_WIDTH = 380.0
 ORDER = ("natural", "uniform", "recommended")
 
 
@@ -27,32 +28,31 @@ def gain(analysis: Analysis) -> Picture | None:
     ends = [v for v in (0.0, middle, low, high) if tables.known(v)]
     seeds = seed_gains(analysis)
     bottom, top = spread([*ends, *seeds], 0.12)
-    scale, tone = Scale(bottom, top, 16.0, 424.0), TONES[verdict["decision"]]
+    scale, tone = Scale(bottom, top, 16.0, _WIDTH - 16), TONES[verdict["decision"]]
     zero = scale(0.0)
     parts = [
-        x_axis(scale, 74, 24, "gain: loss below natural, nats/token (right is better)"),
-        tag("line", cls="mean", x1=zero, x2=zero, y1=20, y2=74),
-        _at("do nothing", zero, 14),
+        x_axis(scale, 92, 42, "gain over natural, nats/token (right is better)"),
+        _at("do nothing", zero, 33),
+        tag("line", cls="mean", x1=zero, x2=zero, y1=38, y2=92),
     ]
     if tables.known(low) and tables.known(high):
-        parts.append(
-            tag("line", cls=f"span {tone}-line", x1=scale(low), x2=scale(high), y1=46, y2=46)
-        )
+        line = tag("line", cls=f"span {tone}-line", x1=scale(low), x2=scale(high), y1=62, y2=62)
+        parts.append(line)
     for value in seeds:
         words = hint(f"one seed: {tables.loss_change(value)}")
-        parts.append(tag("circle", words, cls="trial", cx=scale(value), cy=62, r=3.5))
-    parts.append(tag("circle", cls=f"{tone}-fill", cx=scale(middle), cy=46, r=7))
+        parts.append(tag("circle", words, cls="trial", cx=scale(value), cy=79, r=3.5))
+    parts.append(tag("circle", cls=f"{tone}-fill", cx=scale(middle), cy=62, r=7))
     places = tables.decimals_for(low, high) if tables.known(low) and tables.known(high) else 3
     words = f"{tables.signed(middle, places)} ({tables.interval(low, high, places)})"
-    parts.append(_at(words, scale(middle), 14 if abs(scale(middle) - zero) > 150 else 36, "b"))
+    parts.append(_at(words, scale(middle), 14, "b"))
     says = f"Gain {words} nats/token; 0 is the natural mixture."
-    return Picture("gain", "Gain over doing nothing", says, 440, 116, "".join(parts))
+    return Picture("gain", "Gain over doing nothing", says, _WIDTH, 134, "".join(parts))
 
 
 def _at(words: str, x: float, y: float, cls: str = "s m") -> str:
     """Write centred on `x`, moved inward where it would be cut off."""
     half = width_of(words) / 2
-    return text(min(max(x, half + 4), 436 - half), y, words, cls, "middle")
+    return text(min(max(x, half + 4), _WIDTH - 4 - half), y, words, cls, "middle")
 
 
 def seed_gains(analysis: Analysis) -> list[float]:
@@ -103,11 +103,11 @@ def _strip(analysis: Analysis, what: str, words: str) -> Picture | None:
     runs = {m: values for m, values in runs.items() if values}
     if not runs:
         return None
-    left = min(max(width_of(m) for m in runs), 150.0) + 14
+    left = min(max(width_of(m) for m in runs), 110.0) + 14
     low, high = spread([v for values in runs.values() for v in values], 0.1)
-    scale, bottom = Scale(low, high, left, 424.0), 38 + 34.0 * len(runs)
+    scale, bottom = Scale(low, high, left, _WIDTH - 12), 38 + 34.0 * len(runs)
     parts = [
-        text(12, 20, shortened(words[0].upper() + words[1:], 400), "b"),
+        text(12, 20, shortened(words[0].upper() + words[1:], _WIDTH - 30), "b"),
         x_axis(scale, bottom, 34, "nats/token (left is better)"),
     ]
     for i, (mixture, values) in enumerate(runs.items()):
@@ -127,7 +127,7 @@ def _strip(analysis: Analysis, what: str, words: str) -> Picture | None:
         f"{m}: mean {tables.loss(sum(v) / len(v))} over {len(v)} runs" for m, v in runs.items()
     )
     name, title = f"confirm-{what}", f"Confirmed {words} by mixture"
-    return Picture(name, title, says + ".", 440, bottom + 46, "".join(parts))
+    return Picture(name, title, says + ".", _WIDTH, bottom + 46, "".join(parts))
 
 
 def domain_changes(analysis: Analysis) -> list[tuple[str, float, float, float]]:
@@ -148,9 +148,9 @@ def changes(analysis: Analysis) -> Picture | None:
     rows = domain_changes(analysis)
     if not rows:
         return None
-    left = min(max(width_of(r[0]) for r in rows), 150.0) + 14
+    left = min(max(width_of(r[0]) for r in rows), 110.0) + 14
     low, high = spread([0.0, *(r[3] for r in rows)], 0.05)
-    scale, bottom = Scale(low, high, left, 372.0), 40 + 26.0 * len(rows)
+    scale, bottom = Scale(low, high, left, _WIDTH - 62), 40 + 26.0 * len(rows)
     zero = scale(0.0)
     parts = [
         text(12, 20, "Change against natural", "b"),
@@ -164,8 +164,8 @@ def changes(analysis: Analysis) -> Picture | None:
         bar = tag("rect", cls=cls, x=min(zero, x), y=y, width=abs(x - zero), height=14, rx=2)
         parts.append(text(left - 12, y + 11, shortened(name, left - 14), bold, "end"))
         parts.append(tag("g", told, bar))
-        parts.append(text(432, y + 11, tables.loss_change(change), "s " + bold, "end"))
+        parts.append(text(_WIDTH - 8, y + 11, tables.loss_change(change), "s " + bold, "end"))
     parts.append(tag("line", cls="mean", x1=zero, x2=zero, y1=36, y2=bottom))
     says = ", ".join(f"{name} {tables.loss_change(change)}" for name, _, _, change in rows)
     title = "Change of the loss on each domain"
-    return Picture("changes", title, says + " nats/token.", 440, bottom + 46, "".join(parts))
+    return Picture("changes", title, says + " nats/token.", _WIDTH, bottom + 46, "".join(parts))

@@ -7,7 +7,8 @@ from typing import Any
 
 from ecotone.core.errors import BadInput
 from ecotone.report import bars, distances, effects, frontier, scatter
-from ecotone.report.schema import Analysis, checked
+from ecotone.report.door import checked
+from ecotone.report.schema import Analysis
 from ecotone.report.svg import Picture
 
 FIGURES: Mapping[str, Callable[[Analysis], Picture | None]] = {

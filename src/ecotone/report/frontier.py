@@ -24,8 +24,8 @@ from ecotone.report.svg import (
     y_axis,
 )
 
-WIDTH, HEIGHT = 440.0, 400.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 424.0, 36.0, 352.0
+WIDTH, HEIGHT = 380.0, 376.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 366.0, 34.0, 330.0
 
 
 class View(NamedTuple):
@@ -42,6 +42,7 @@ def points_of(analysis: Analysis) -> list[FrontierPoint]:
         p
         for p in analysis.get("frontier", [])
         if all(map(tables.known, (p["tolerance"], p["target"], p["general"])))
+        and all(map(tables.known, p["weights"].values()))
     ]
     return sorted(points, key=lambda p: p["tolerance"])
 
@@ -158,21 +159,23 @@ def _marks(analysis: Analysis, seen: View, spots: list[tuple[float, float]]) -> 
     found = _landmarks(analysis)
     points = [(seen.xs(x), seen.ys(y)) for _, _, x, y in found]
     busy = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in _along(spots)]
+    dots = [(seen.xs(p["general"]), seen.ys(p["target"])) for p in _measured_points(analysis)]
+    soft = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in dots]
     frame, parts = Box(_LEFT + 4, _TOP + 2, _RIGHT, _BOTTOM - 4), []
     limit = _limit_at(analysis, seen)
     if limit is not None:
         parts.append(tag("line", cls="limit dash", x1=limit, x2=limit, y1=_TOP, y2=_BOTTOM))
         words = f"limit +{tables.tolerance(analysis['budget']['tolerance'])}"
         x = limit + 7 if limit + 7 + width_of(words) < _RIGHT else limit - 7 - width_of(words)
-        parts.append(text(x, _TOP + 15, words, "limit-text s"))
+        parts.append(text(x, _TOP + 15, words, "limit-text s halo"))
         busy.append(Box(limit - 3, _TOP, limit + 3, _BOTTOM))
         busy.append(Box(x - 4, _TOP, x + width_of(words) + 4, _TOP + 22))
     widths = [width_of(words) * 1.08 for words, _, _, _ in found]
-    places = place(points, widths, frame, radius=12, others=busy)
+    places = place(points, widths, frame, radius=12, others=busy, soft=soft)
     for (words, cls, _, _), (x, y), spot in zip(found, points, places, strict=True):
         parts.append(leader(x, y, spot.box) if spot.far else "")
         parts.append(tag("circle", hint(words), cls=cls, cx=x, cy=y, r=6))
-        tone = "b" if cls == "mark" else "accent-text"
+        tone = "b halo" if cls == "mark" else "accent-text halo"
         parts.append(text(spot.box.left, spot.box.bottom - 4, words, tone))
     return "".join(parts)
 

@@ -19,15 +19,18 @@ from ecotone.report.blocks import (
     Findings,
     Headline,
     Items,
+    Pair,
     Prose,
     Section,
     Table,
 )
 from ecotone.report.palette import variables
+from ecotone.report.phrases import capital
 from ecotone.report.svg import escape, pixel
 from ecotone.report.tables import is_numeric, one_line
 
-_LARGE = {"mixture"}  # pictures that may grow wider than half the page
+_COLUMN = 440.0  # pixels: pictures drawn wider than half the page get a row of their own
+_BROAD = ' class="broad"'
 
 
 def page(document: Document) -> str:
@@ -39,7 +42,7 @@ def page(document: Document) -> str:
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     body = "".join(section_html(s) for s in document.sections)
     links = "".join(
-        f'<li><a href="#{s.name}">{escape(s.title)}</a></li>' for s in document.sections
+        f'<li><a href="#{s.name}">{s.name.capitalize()}</a></li>' for s in document.sections
     )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -71,15 +74,16 @@ def _masthead(document: Document) -> str:
 
 
 def _opening(head: Headline) -> str:
-    drawings = [b for b in head.blocks if isinstance(b, Drawing)]
-    others = [b for b in head.blocks if not isinstance(b, Drawing)]
+    beside = [b for b in head.blocks if isinstance(b, Drawing | Table)]
+    others = [b for b in head.blocks if not isinstance(b, Drawing | Table)]
     evidence = "".join(f"<p>{prose(e)}</p>" for e in head.evidence)
-    shape = "opening with-figure" if drawings else "opening"
+    shape = "opening two" if beside else "opening"
+    column = f"<div>{''.join(map(block_html, beside))}</div>" if beside else ""
     return (
-        f'<section class="{shape} {head.tone}" aria-labelledby="decision">'
+        f'<section class="{shape} tone-{head.tone}" aria-labelledby="decision">'
         f'<div class="says"><p class="badge">{escape(head.badge)}</p>'
         f'<h2 id="decision">{prose(head.lead)}</h2><div class="evidence">{evidence}</div></div>'
-        f"{''.join(map(block_html, drawings))}{''.join(map(block_html, others))}</section>"
+        f"{column}{''.join(map(block_html, others))}</section>"
     )
 
 
@@ -102,6 +106,9 @@ def block_html(block: Block) -> str:
             return _table(block)
         case Drawing():
             return _drawing(block)
+        case Pair():
+            both = block_html(block.drawing) + block_html(block.table)
+            return f'<div class="two pair">{both}</div>'
         case Items():
             return f"<ul>{''.join(f'<li>{prose(t)}</li>' for t in block.texts)}</ul>"
         case Findings():
@@ -114,9 +121,11 @@ def block_html(block: Block) -> str:
 
 
 def _drawing(block: Drawing) -> str:
+    if block.narrow is not None:
+        wide = "".join(f'<figure class="wide">{p.inline()}</figure>' for p in block.pictures)
+        return f'{wide}<figure class="narrow">{block.narrow.inline()}</figure>'
     figures = "".join(
-        f'<figure class="{"large" if p.name in _LARGE else "small"}">{p.inline()}</figure>'
-        for p in block.pictures
+        f"<figure{_BROAD * (p.width > _COLUMN)}>{p.inline()}</figure>" for p in block.pictures
     )
     return f'<div class="figures">{figures}</div>'
 
@@ -124,7 +133,11 @@ def _drawing(block: Drawing) -> str:
 def _command(line: str) -> str:
     # line breaks are part of a command; other controls are not
     shown = "\n".join(one_line(part) for part in line.split("\n"))
-    return f'<pre tabindex="0"><code>{html.escape(shown)}</code></pre>'
+    # an option is not broken after its dashes: each word is a box of its own
+    words = (
+        f"<span>{html.escape(w)}</span>" if w.strip() else w for w in re.split(r"(\s+)", shown)
+    )
+    return f'<pre tabindex="0"><code>{"".join(words)}</code></pre>'
 
 
 def _findings(block: Findings) -> str:
@@ -156,11 +169,13 @@ def _table(table: Table) -> str:
         body.append(f"<tr{tone}>{cells}</tr>")
     caption = escape(table.caption)
     inner = (
-        f"<table>{'' if table.folded else f'<caption>{caption}</caption>'}"
+        f'<table aria-label="{caption}">'
         f"<thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
     box = f'<div class="scroll" role="region" aria-label="{caption}" tabindex="0">{inner}</div>'
-    return f"<details><summary>{caption}</summary>{box}</details>" if table.folded else box
+    if table.folded:
+        return f"<details><summary>{caption}</summary>{box}</details>"
+    return f'<div class="table"><p class="caption">{caption}</p>{box}</div>'
 
 
 def _aside(right: bool) -> str:
@@ -171,7 +186,8 @@ def _explorer(block: Explorer) -> str:
     stop = block.stops[block.start]
     rows = "".join(map(_bar_row, block.domains, block.ticks, stop.bars))
     ends = f"<span>{block.stops[0].tolerance}</span><span>{block.stops[-1].tolerance}</span>"
-    target = escape(block.target[:1].upper() + block.target[1:])
+    target = escape(capital(block.target))
+    zero = [f'<dd class="zero">natural {z}</dd>' if z else "" for z in block.natural]
     return (
         f'<div class="explorer"><figure>{block.picture.inline()}</figure><div class="panel">'
         '<div class="control" hidden>'
@@ -180,8 +196,8 @@ def _explorer(block: Explorer) -> str:
         f'value="{block.start}" aria-valuetext="{escape(_told(block, block.start))}">'
         f'<div class="ends" aria-hidden="true">{ends}</div></div>'
         f'<dl><div><dt>Tolerance</dt><dd id="at-tolerance">{stop.tolerance}</dd></div>'
-        f'<div><dt>{target}</dt><dd id="at-target">{stop.target}</dd></div>'
-        f'<div><dt>General loss</dt><dd id="at-general">{stop.general}</dd></div></dl>'
+        f'<div><dt>{target}</dt><dd id="at-target">{stop.target}</dd>{zero[0]}</div>'
+        f'<div><dt>General loss</dt><dd id="at-general">{stop.general}</dd>{zero[1]}</div></dl>'
         f'<p class="note" id="at-note">{escape(stop.note) or "&nbsp;"}</p>'
         '<table class="bars"><caption>Best mixture at this point; ticks: natural shares</caption>'
         '<thead><tr><th scope="col">domain</th><td></td><th scope="col" class="n">share</th>'

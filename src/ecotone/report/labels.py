@@ -9,8 +9,9 @@ from typing import NamedTuple
 from ecotone.report.svg import tag
 
 HEIGHT = 16.0  # of a line of text, pixels
-GAP = 9.0  # from a point to its label
+GAP = 12.0  # from a point to its label
 _STEPS = 16  # directions tried
+_RINGS = 18  # distances tried, nine pixels apart
 
 
 class Box(NamedTuple):
@@ -51,6 +52,7 @@ def place(
     *,
     radius: float = 6.0,
     others: Sequence[Box] = (),
+    soft: Sequence[Box] = (),
 ) -> list[Label]:
     """Choose a place for the label of every point.
 
@@ -69,6 +71,8 @@ def place(
         Of the points, which are not to be covered.
     others : sequence of Box
         What else is not to be covered.
+    soft : sequence of Box
+        What had better not be covered, unless the label would go far away.
 
     Returns
     -------
@@ -78,8 +82,10 @@ def place(
     taken = [*others, *(Box(x - radius, y - radius, x + radius, y + radius) for x, y in points)]
     chosen: dict[int, Label] = {}
     for i in sorted(range(len(points)), key=lambda i: (_room(points, i), i)):
-        chosen[i] = _best(points[i], widths[i], frame, taken)
+        chosen[i] = _best(points[i], widths[i], frame, taken, soft, radius)
         taken.append(chosen[i].box)
+        if chosen[i].far:
+            taken += _trail(points[i], chosen[i].box, radius)
     return [chosen[i] for i in range(len(points))]
 
 
@@ -88,18 +94,46 @@ def _room(points: Sequence[tuple[float, float]], i: int) -> float:
     return min((math.dist(points[i], p) for j, p in enumerate(points) if j != i), default=0.0)
 
 
-def _best(point: tuple[float, float], width: float, frame: Box, taken: Sequence[Box]) -> Label:
+def _best(
+    point: tuple[float, float],
+    width: float,
+    frame: Box,
+    taken: Sequence[Box],
+    soft: Sequence[Box],
+    radius: float,
+) -> Label:
     best, least = Label(_beside(point, width, 0.0, GAP), far=False), math.inf
-    for ring in range(14):
-        reach = GAP + ring * 9.0
-        for step in _DIRECTIONS:
-            box = _beside(point, width, step, reach)
-            cost = 50 * box.outside(frame) + sum(box.overlap(t) for t in taken)
-            if cost < least - 1e-9:
-                best, least = Label(box, far=ring > 1), cost
-            if cost == 0:
-                return best
+    for ring in range(_RINGS):
+        for angle in _DIRECTIONS:
+            box, far = _beside(point, width, angle, GAP + ring * 9.0), ring > 1
+            inked = [box, *(_trail(point, box, radius) if far else ())]
+            covered = sum(part.overlap(t) for part in inked for t in taken)
+            cost = 1e5 * box.outside(frame) + 1e3 * covered + sum(box.overlap(s) for s in soft)
+            if cost + 12 * ring < least - 1e-9:
+                best, least = Label(box, far), cost + 12 * ring
+        if least <= 12 * (ring + 1):  # farther places cannot be better
+            break
     return best
+
+
+def _trail(point: tuple[float, float], box: Box, radius: float) -> list[Box]:
+    """Return small boxes along the line that leads from a point to its label."""
+    end = _nearest(point, box)
+    length = math.dist(point, end)
+    # the first steps lie on the point itself, the last one touches the label
+    steps = (radius + 4 + 5 * k for k in range(int(max(length - radius - 6, 0) // 5) + 1))
+    boxes = []
+    for step in steps:
+        x, y = (p + (e - p) * step / length for p, e in zip(point, end, strict=True))
+        if step < length - 2:
+            boxes.append(Box(x - 1.5, y - 1.5, x + 1.5, y + 1.5))
+    return boxes
+
+
+def _nearest(point: tuple[float, float], box: Box) -> tuple[float, float]:
+    """Return the place of a box that is nearest to a point."""
+    x = min(max(point[0], box.left), box.right)
+    return x, min(max(point[1], box.top), box.bottom)
 
 
 # right first, then left, above, below, then the rest: the order a reader expects
@@ -117,6 +151,5 @@ def _beside(point: tuple[float, float], width: float, angle: float, reach: float
 
 def leader(x: float, y: float, box: Box) -> str:
     """Draw a thin line from a point to the nearest place of its label."""
-    near_x = min(max(x, box.left), box.right)
-    near_y = min(max(y, box.top), box.bottom)
-    return tag("line", cls="leader", x1=x, y1=y, x2=near_x, y2=near_y)
+    end = _nearest((x, y), box)
+    return tag("line", cls="leader", x1=x, y1=y, x2=end[0], y2=end[1])

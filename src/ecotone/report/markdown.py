@@ -12,6 +12,7 @@ from ecotone.report.blocks import (
     Explorer,
     Findings,
     Items,
+    Pair,
     Prose,
     Row,
     Table,
@@ -22,7 +23,7 @@ from ecotone.report.tables import is_numeric, one_line
 
 _MARKS = re.compile(r"([\\`*\[\]|~$])")  # read as markup anywhere
 _LONE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")  # an underscore that is not inside a word
-_FIRST = re.compile(r"^([#+=-])")  # begins a heading, a list or a rule
+_FIRST = re.compile(r"^(#|[+-](?=\s|$)|-(?=[-\s]*$))")  # begins a heading, a list or a rule
 _NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")  # begins a numbered list
 
 
@@ -30,7 +31,7 @@ def text(document: Document) -> str:
     """Return the whole file."""
     head = document.headline
     parts = [f"# {inline(document.title)}", " · ".join(map(inline, document.about))]
-    parts += [f"**{inline(head.badge)}.** {inline(head.lead)}", *map(inline, head.evidence)]
+    parts += [f"**{inline(head.lead)}** ({inline(head.badge)})", *map(inline, head.evidence)]
     parts += map(block_text, head.blocks)
     for section in document.sections:
         parts += [f"## {inline(section.title)}", *map(block_text, section.blocks)]
@@ -58,6 +59,8 @@ def block_text(block: Block) -> str:
             return _table(block)
         case Drawing():
             return "\n\n".join(map(_picture, block.pictures))
+        case Pair():
+            return f"{block_text(block.drawing)}\n\n{block_text(block.table)}"
         case Items():
             return "\n".join(f"- {inline(t)}" for t in block.texts)
         case Findings():

@@ -9,22 +9,20 @@ from ecotone.report.blocks import Block, Findings, Headline, Row, Table, Tone, d
 from ecotone.report.phrases import called, capital, counted, middle, target_loss, unit_of
 from ecotone.report.schema import Analysis, FindingFacts, VerdictFacts, mixtures
 
-_BADGES = {"adapt": "Adapt", "keep": "Keep", "cannot tell": "Cannot tell"}
 _TONES: dict[str, Tone] = {"natural": "natural", "mixture": "best"}
 
 
 def headline(analysis: Analysis) -> Headline:
     """Say what to do, in the order a busy person reads."""
-    if analysis.get("verdict"):
-        return _after_confirmation(analysis)
+    verdict = analysis.get("verdict")
+    if verdict:
+        return _after_confirmation(analysis, verdict)
     if "mixture" in analysis:
         return _before_confirmation(analysis)
     return _without_mixture(analysis)
 
 
-def _after_confirmation(analysis: Analysis) -> Headline:
-    verdict = analysis["verdict"]
-    assert verdict is not None
+def _after_confirmation(analysis: Analysis, verdict: VerdictFacts) -> Headline:
     decision = verdict["decision"]
     lead = {
         "adapt": "Adapt: train on this mixture.",
@@ -34,7 +32,7 @@ def _after_confirmation(analysis: Analysis) -> Headline:
     evidence = [_gain(analysis, verdict), _general(analysis), _shares(analysis)]
     return Headline(
         effects.TONES[decision],
-        _BADGES[decision],
+        "Confirmed by training" if analysis.get("confirm") else "Verdict",
         lead,
         tuple(e for e in evidence if e),
         _blocks(analysis),
@@ -59,7 +57,7 @@ def _before_confirmation(analysis: Analysis) -> Headline:
     ]
     return Headline(
         effects.TONES[decision] if decision else "note",
-        f"{_BADGES[decision]} (predicted)" if decision else "Not judged",
+        "Predicted, not confirmed" if decision else "Not judged",
         lead,
         tuple(e for e in evidence if e),
         _blocks(analysis),
@@ -131,7 +129,8 @@ def _general(analysis: Analysis) -> str:
     allowed = budget.get("tolerance")
     if allowed is None or change <= 0:
         return sentence + "."
-    if change <= allowed:
+    # the mixture often lies on the limit: what is not seen in the digits shown is not a breach
+    if round(change, 3) <= allowed + 1e-9:
         return f"{sentence}; up to {tables.tolerance(allowed)} was allowed."
     return f"{sentence}, more than the {tables.tolerance(allowed)} that was allowed."
 
@@ -201,9 +200,9 @@ def _without_mixture(analysis: Analysis) -> Headline:
     known = [d["tokens"] for d in analysis["domains"] if d.get("tokens")]
     lead = f"{counted(len(analysis['domains']), 'domain')}"
     lead += f", {tables.tokens_short(sum(known))} tokens." if known else "."
-    badge = "Corpus"
+    badge = "Data"
     if shift and shift.get("matrix"):
-        badge, lead = "Shift", _nearest(analysis) or lead
+        badge, lead = "Distances", _nearest(analysis) or lead
         evidence.append(f"Measure: {shift.get('measure', 'not named')}. Larger is farther apart.")
         evidence.append(_chance(analysis))
         if target is None:

@@ -6,7 +6,7 @@ import math
 
 from ecotone.report import frontier, scatter, tables
 from ecotone.report.blocks import Bar, Block, Explorer, Prose, Row, Section, Stop, Table, drawing
-from ecotone.report.phrases import called, counted, target_loss
+from ecotone.report.phrases import called, counted, middle, target_loss
 from ecotone.report.schema import Analysis, FrontierPoint, epochs_at, mixtures
 from ecotone.report.svg import Picture
 
@@ -63,7 +63,10 @@ def _explorer(analysis: Analysis, view: frontier.View, drawn: Picture) -> Explor
             )
         )
     ticks = tuple(round(100 * natural[n] / longest, 2) if n in natural else None for n in names)
-    return Explorer(drawn, target_loss(analysis), tuple(names), ticks, tuple(stops), start)
+    spans = analysis.get("predicted", {}).get("natural", {})
+    before = [middle(spans, what) for what in ("target", "general")]
+    zero = ("", "") if None in before else (tables.loss(before[0]), tables.loss(before[1]))
+    return Explorer(drawn, zero, target_loss(analysis), tuple(names), ticks, tuple(stops), start)
 
 
 def _frontier_names(analysis: Analysis, points: list[FrontierPoint]) -> list[str]:
@@ -121,7 +124,7 @@ def evidence(analysis: Analysis) -> Section | None:
             "No law was fitted on trained mixtures in this run, so there is no prediction to check."
         )
         blocks.append(Prose(words, missing=True))
-    return Section("evidence", title, tuple(blocks))
+    return Section("prediction", title, tuple(blocks))
 
 
 def _laws_table(analysis: Analysis) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ecotone.report import tables
+from ecotone.report.phrases import capital
 from ecotone.report.schema import Analysis, Check
 from ecotone.report.svg import (
     Picture,
@@ -16,8 +17,8 @@ from ecotone.report.svg import (
     y_axis,
 )
 
-WIDTH, HEIGHT = 440.0, 400.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 424.0, 58.0, 352.0
+WIDTH, HEIGHT = 380.0, 376.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 366.0, 54.0, 330.0
 
 
 def fit_target(analysis: Analysis) -> Picture | None:
@@ -43,20 +44,23 @@ def ranks(check: Check) -> str:
 def _fit(check: Check | None, name: str, what: str) -> Picture | None:
     if not check or not check.get("measured"):
         return None
-    measured, predicted = check["measured"], check["predicted"]
-    core = spread([*measured, *predicted], 0.1)
+    pairs = zip(check["measured"], check["predicted"], strict=True)
+    drawn = [i for i, pair in enumerate(pairs) if all(map(tables.known, pair))]
+    if not drawn:
+        return None
+    core = spread([check[k][i] for k in ("measured", "predicted") for i in drawn], 0.1)
     xs, ys = Scale(*core, _LEFT, _RIGHT), Scale(*core, _BOTTOM, _TOP)
     parts = [
-        text(_LEFT, 22, shortened(what[0].upper() + what[1:], 360), "b"),
-        text(_LEFT, 42, ranks(check), "s m"),
+        text(12, 18, shortened(capital(what), 350), "b"),
+        text(12, 37, ranks(check), "s m"),
         x_axis(xs, _BOTTOM, _TOP, "measured, nats/token"),
         y_axis(ys, _LEFT, _RIGHT),
         _upright("predicted, nats/token"),
         tag("line", cls="ideal", x1=_LEFT, y1=_BOTTOM, x2=_RIGHT, y2=_TOP),
     ]
-    parts += [_whisker(check, i, xs, ys) for i in range(len(measured))]
-    parts += [_trial(check, i, xs, ys) for i in range(len(measured))]
-    says = f"{len(measured)} trained mixtures, each predicted unseen; {ranks(check)}."
+    parts += [_whisker(check, i, xs, ys) for i in drawn]
+    parts += [_trial(check, i, xs, ys) for i in drawn]
+    says = f"{len(drawn)} trained mixtures, each predicted unseen; {ranks(check)}."
     title = f"Predicted against measured {what}"
     return Picture(name, title, says, WIDTH, HEIGHT, "".join(parts))
 

@@ -8,10 +8,7 @@ of a domain divided by its tokens at hand. A number may be ``None`` (JSON has no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, TypedDict, cast
-
-from ecotone.core.errors import BadInput
+from typing import Literal, TypedDict
 
 Number = float | None
 Span = list[float]  # two or three rising numbers
@@ -192,49 +189,6 @@ class Analysis(TypedDict, total=False):
     saw: list[str]
     findings: list[FindingFacts]
     repeat: list[str]
-
-
-def checked(analysis: Mapping[str, Any]) -> Analysis:
-    """Return the analysis without its empty parts, or say what a report cannot do without.
-
-    Parameters
-    ----------
-    analysis : Mapping
-        As read from ``artifacts/analysis.json``.
-
-    Returns
-    -------
-    Analysis
-        Parts that are ``None`` or empty are absent.
-
-    Raises
-    ------
-    BadInput
-        ``title`` or ``domains`` is missing, a domain has no name, or a mixture has a share that is
-        not a number.
-    """
-    kept = {k: v for k, v in analysis.items() if v is not None and v not in ("", [], {})}
-    for key in ("title", "domains"):
-        if key not in kept:
-            raise BadInput(
-                f"the analysis has no {key}.",
-                why="a report needs at least title and domains.",
-                cure="make it with ecotone mix or ecotone shift, which write analysis.json",
-            )
-    for domain in kept["domains"]:
-        if not isinstance(domain, Mapping) or "name" not in domain:
-            raise BadInput("the analysis holds a domain without a name.", cure="name every domain")
-    for key in ("mixture", "natural", "uniform"):
-        for name, value in kept.get(key, {}).items():
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise BadInput(
-                    f"the analysis gives {name} the {key} share {value!r}.",
-                    cure="a share is a number from 0 to 1",
-                )
-    for domain in kept["domains"]:
-        if domain.get("role") == "target":
-            kept.setdefault("target", domain["name"])
-    return cast(Analysis, kept)
 
 
 def cap_of(analysis: Analysis, domain: str) -> float | None:

@@ -67,13 +67,21 @@ def width_of(words: str, size: float = 13) -> float:
 
 
 def shortened(words: object, room: float, size: float = 13) -> str:
-    """Cut a text that is wider than `room` pixels, with an ellipsis."""
+    """Cut the middle out of a text that is wider than `room` pixels.
+
+    Names that begin alike are told apart by their ends.
+
+    >>> shortened("a_long_name_1", 60), shortened("law", 60)
+    ('a_lo…e_1', 'law')
+    """
     line = one_line(str(words))
     if width_of(line, size) <= room:
         return line
-    while line and width_of(line + "…", size) > room:
-        line = line[:-1]
-    return line.rstrip() + "…"
+    for kept in range(len(line) - 1, 0, -1):
+        head, tail = line[: kept - kept // 2], line[len(line) - kept // 2 :]
+        if width_of(f"{head}…{tail}", size) <= room:
+            return f"{head.rstrip()}…{tail.lstrip()}"
+    return "…"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 MISSING = "—"
 MINUS = "−"
-_NUMBER = re.compile(rf"^[+{MINUS}-]?(\d|< ?\d|{MISSING}$)")
+_NUMBER = re.compile(rf"^[+{MINUS}-]?(\d|[<≤] ?\d|{MISSING}$)")
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> str:

@@ -1,0 +1,1 @@
+"""Did it help: evidence from runs, and the verdict against doing nothing."""

@@ -1,7 +1,9 @@
 """Each extractor on a tiny file of its kind, with the awkward parts of the real ones."""
 
 import io
+import struct
 import tarfile
+import zlib
 
 from ecotone.data import extract
 
@@ -89,3 +91,69 @@ def test_front_matter():
     )
     assert extract.after_front_matter("Text\n---\nkey\n---\n") == "Text\n---\nkey\n---"
     assert extract.after_front_matter("---\nnever closed") == "---\nnever closed"
+
+
+def test_dictionary_entries():
+    text = (
+        "\n00-database-url\n   ftp://x\n\n00-database-info\n   notes\n\n"
+        "Dog \\Dog\\, n.\n   1. A beast.\n\n   2. A fellow.\n\nDog days\n   In July.\n"
+    )
+    assert list(extract.dictionary_entries(text)) == [
+        "Dog \\Dog\\, n.\n   1. A beast.\n\n   2. A fellow.",
+        "Dog days\n   In July.",
+    ]
+
+
+def test_glosses():
+    many = " ".join(f"word_{i} 0" for i in range(11))
+    text = (
+        "  1 This software is licensed | to you\n"
+        '00001740 00 a 02 able(p) 0 fit 1 005 = 05200169 n 0000 | having power; "able to swim"  \n'
+        f"00002 04 n 0b {many} 000 | eleven, b in hexadecimal  \n"
+    )
+    assert list(extract.glosses(text)) == [
+        'able, fit: having power; "able to swim"',
+        ", ".join(f"word {i}" for i in range(11)) + ": eleven, b in hexadecimal",
+    ]
+
+
+def r_chunk(strings, version=3, kind=0x10):
+    """Serialise a character vector as R does, in its binary format."""
+    head = b"X\n" + struct.pack(">III", version, 0x30600, 0x30500)
+    if version == 3:
+        head += struct.pack(">I", 5) + b"UTF-8"
+    body = struct.pack(">II", kind, len(strings))
+    for text in strings:
+        flag = 0x40009 if text is None or text.isascii() else 0x8009
+        data = b"" if text is None else text.encode()
+        body += struct.pack(">Ii", flag, -1 if text is None else len(data)) + data
+    whole = head + body
+    return struct.pack(">I", len(whole)) + zlib.compress(whole)
+
+
+def test_r_lines():
+    first, second = ["EMMA", "", None, "na\u00efve \t\0"], ["x" * 70_000]
+    data = r_chunk(first) + r_chunk([], kind=0x0D) + r_chunk(second, version=2)
+    assert list(extract.r_lines(data)) == [["EMMA", "", "", "na\u00efve \t\0"], second]
+    assert list(extract.r_lines(b"")) == []
+
+
+def test_commentary_blocks():
+    texts = ["<div type='x'>Psalm &amp; <hi>song</hi></div>\nnext", "", "second"]
+    packed = [zlib.compress(t.encode()) if t else b"" for t in texts]
+    offsets = [sum(map(len, packed[:i])) for i in range(3)]
+    index = b"".join(
+        struct.pack("<III", o, len(p), len(t))
+        for o, p, t in zip(offsets, packed, texts, strict=True)
+    )
+    got = list(extract.commentary_blocks(index, b"".join(packed)))
+    assert got == ["Psalm & song \nnext", "second"]
+
+
+def test_pieces():
+    text = "word " * 10_000
+    cut = list(extract.pieces(text, 1000))
+    assert all(500 <= len(piece) <= 1000 for piece in cut[:-1])
+    assert " ".join(cut).split() == text.split()
+    assert list(extract.pieces("x" * 25, 10)) == ["x" * 10, "x" * 10, "x" * 5]
+    assert list(extract.pieces("short", 10)) == ["short"]

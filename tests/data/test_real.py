@@ -29,7 +29,7 @@ def small(monkeypatch):
         return Recipe(name, (), "CC0", "made up", expected, extract)
 
     recipes = {
-        "law": recipe("law", [*texts("law", 300), "too short", *texts("law", 5), "y" * 5000]),
+        "law": recipe("law", [*texts("law", 300), "too short", *texts("law", 5)]),
         "web": recipe("web", texts("web", 50), expected=100),
         "med": recipe("med", texts("med", 80)),
         "none": recipe("none", ["short"]),
@@ -65,6 +65,18 @@ def test_a_preset_is_made_once_and_reads_as_a_corpus(tmp_path, small):
     assert Corpus.load(tmp_path / "corpus.json").target.name == "med"
 
 
+def test_long_documents_are_cut_so_that_there_are_enough(tmp_path, small, monkeypatch):
+    words = [f"{i} " + "word " * 7000 for i in range(9)]
+    long = Recipe("law", (), "CC0", "", 0, lambda archives: iter(words))
+    monkeypatch.setitem(real.RECIPES, "law", long)
+    monkeypatch.setitem(real.PRESETS, "big", real.Preset(("law", "web"), ("med",), 100_000, 4_000))
+    docs = read(real.corpus("big", target="med", cache=tmp_path), "law")
+    assert len(docs) >= 20
+    assert max(map(len, docs)) <= 5_000
+    assert sum(map(len, docs)) > 95_000
+    assert set(" ".join(docs).split()) <= {"word", *map(str, range(9))}  # no word is cut
+
+
 def test_two_caches_hold_the_same(tmp_path, small):
     one, two = (real.corpus("big", target="med", cache=tmp_path / c) for c in "ab")
     assert one.fingerprint == two.fingerprint
@@ -84,7 +96,7 @@ def test_the_data_card(tmp_path, small):
     assert [c["domain"] for c in cards] == ["law", "web", "med"]
     assert (law["licence"], law["note"], law["packages"]) == ("CC0", "made up", [])
     assert (law["documents"], law["bytes"]) == (100, 10_000)
-    assert (law["all_documents"], law["all_bytes"]) == (301, 35_000)  # no doubles, none short
+    assert (law["all_documents"], law["all_bytes"]) == (300, 30_000)  # no doubles, none short
     assert web["note"].endswith("100 documents were expected")
     with pytest.raises(BadInput, match="no such data card"):
         real.licences(tmp_path)
@@ -179,3 +191,24 @@ def test_the_demo_preset():
         assert RECIPES[name].documents in (0, card["all_documents"])  # PyPI: pinned, so exact
     assert 980_000 < cards["clinical"]["bytes"] <= 1_000_000
     assert any("seizure" in d.text for d in corpus.docs("clinical"))
+
+
+@pytest.mark.real
+@pytest.mark.net
+@pytest.mark.skipif(not at_hand("full"), reason="set ECOTONE_REAL=1 to fetch 160 MB")
+def test_the_full_preset():
+    corpus = real.corpus("full")
+    cards = {c["domain"]: c for c in real.licences(Path(corpus.origin["path"]))}
+    assert corpus.target.name == "clinical"
+    assert len(corpus.sources) == 10
+    for name, card in cards.items():
+        want, got = RECIPES[name].documents or card["all_documents"], card["all_documents"]
+        moves = any(p["registry"] == "debian" for p in card["packages"])
+        assert abs(got - want) <= 0.03 * want * moves
+        assert card["bytes"] <= 12_000_000
+    phrases = {"kernel": "driver", "speeches": "Congress", "mail": "wrote", "novels": "Emma",
+               "dictionary": "[1913 Webster]", "glosses": ": ", "database": "SELECT",
+               "sermons": "psalm", "licences": "licen", "code": "def "}  # fmt: skip
+    for name, phrase in phrases.items():
+        share = [phrase in doc.text for doc in corpus.docs(name)]
+        assert sum(share) > 0.05 * len(share), name

@@ -538,6 +538,17 @@ def test_frozen_groups_are_checked():
         solve(replace(empty, limits=Limits(np.ones(3), np.zeros(3), (("d0", "d1"),))), rng=rng(0))
 
 
+@pytest.mark.parametrize("kind", [lambda law: law, NotConvex, BlackBox])
+def test_a_natural_mixture_that_is_best_in_general_is_allowed_at_tolerance_0(kind):
+    problem = replace(draw_problem(6, PowerLaw, k=4), limits=Limits.none(4), kl=0.0)
+    general = GeneralLimit(("t1", "t2"), tolerance=0.0)
+    best = WeightedLosses({"t1": 0.5, "t2": 0.5})
+    natural = solve(replace(problem, objective=best, general=None), rng=rng(0)).weights
+    problem = replace(problem, law=kind(problem.law), general=general, natural=natural)
+    found = solve(replace(problem, prior=natural), rng=rng(0), candidates=2000)
+    assert_allclose(found.weights, natural, atol=1e-3)
+
+
 # --- corners of the problem ----------------------------------------------------------------
 
 

@@ -24,7 +24,12 @@ def shapes(root, kind, cls):
 
 def told(root, kind, cls):
     """Return hint -> element of a kind and class."""
-    pairs = [(g.find(f"{SVG}title"), e) for g in root.iter() for e in g if e.tag == f"{SVG}{kind}"]
+    pairs = [
+        (g.find(f"{SVG}title"), e)
+        for g in root.iter(f"{SVG}g")
+        for e in g
+        if e.tag == f"{SVG}{kind}"
+    ]
     return {t.text: e for t, e in pairs if t is not None and cls in e.get("class", "").split()}
 
 

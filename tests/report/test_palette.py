@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from ecotone.report.palette import DARK, HEAT_STEPS, LIGHT, variables, without_variables
@@ -37,7 +39,7 @@ def test_numbers_on_the_heat_map_can_be_read(colours):
 @BOTH
 def test_heat_changes_brightness_in_one_direction(colours):
     steps = [luminance(colours[f"heat-{i}"]) for i in range(HEAT_STEPS)]
-    rising = [a < b for a, b in zip(steps, steps[1:], strict=False)]
+    rising = [a < b for a, b in pairwise(steps)]
     assert len(set(rising)) == 1
 
 

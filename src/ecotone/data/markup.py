@@ -47,9 +47,9 @@ class _Text(HTMLParser):
             self.parts.append(" ")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _SKIPPED:  # <script src="x"/> has no contents to skip
-            self.handle_starttag(tag, attrs)
-            self.handle_endtag(tag)
+        # an empty element opens nothing, so it neither starts skipping nor keeps blanks
+        if not self.skipping and tag in _BLOCKS - _AS_IS:
+            self.handle_starttag(tag, attrs[:0])
 
     def handle_endtag(self, tag: str) -> None:
         if self.skipping:

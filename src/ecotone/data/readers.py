@@ -38,7 +38,7 @@ def licences(archives: list[Path]) -> Iterator[str]:
 
 
 def newsgroups(archives: list[Path]) -> Iterator[str]:
-    """Posts, the train part before the test part or as the archive has them."""
+    """One document a post, of the train part and the test part."""
     for _, data in members(archives[0], r".*/20newsgroups-(train|test)\.tab"):
         yield from extract.table_column(data.decode(), header=3)
 

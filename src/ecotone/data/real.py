@@ -6,7 +6,7 @@ it was stopped:
 
 1. a *domain file*: all documents of one recipe, without exact duplicates and without documents
    under 40 characters;
-2. a *preset folder*: a random sample of whole documents of every domain, ready for
+2. a *preset folder*: a random sample of the documents of every domain (long ones cut), ready for
    `ecotone.read_corpus`, with ``SOURCES.json`` as its data card.
 """
 
@@ -27,12 +27,13 @@ from ecotone.core.corpus import Corpus
 from ecotone.core.errors import BadInput, EcotoneError
 from ecotone.core.files import fingerprint, replacing, write_json
 from ecotone.core.seeds import stream
+from ecotone.data.extract import pieces
 from ecotone.data.formats import records
 from ecotone.data.packages import Package, Progress, cache_folder, fetch, sha256_of, version_of
 from ecotone.data.read import read_corpus
 from ecotone.data.recipes import RECIPES, Recipe
 
-EDITION = 1  # raised when the same packages give other documents
+EDITION = 2  # raised when the same packages give other documents
 MIN_CHARACTERS = 40
 
 
@@ -248,10 +249,11 @@ def _write(file: Path, texts: Iterator[str]) -> tuple[int, int]:
 def _sample(file: Path, cap: int, out: Path, domain: str) -> dict[str, int]:
     """Write a random sample of whole documents, `cap` bytes at most, in their first order.
 
-    The same stream numbers serve every cap, so a smaller sample lies inside a larger one but
-    for documents near its end. A document that no longer fits is passed over.
+    A document longer than a twentieth of the cap is cut first, so that every domain has enough
+    documents to be split; one that no longer fits is passed over.
     """
-    sizes = [len(record.text.encode()) for record in records(file)]
+    most = max(cap // 20, 2_000)
+    sizes = [len(text.encode()) for text in _cut(file, most)]
     left, keep = cap, set()
     for i in stream(0, "real", domain).permutation(len(sizes)).tolist():
         if sizes[i] <= left:
@@ -259,6 +261,10 @@ def _sample(file: Path, cap: int, out: Path, domain: str) -> dict[str, int]:
             left -= sizes[i]
         if left < cap // 200:
             break
-    texts = (record.text for i, record in enumerate(records(file)) if i in keep)
-    count, size = _write(out, texts)
+    count, size = _write(out, (text for i, text in enumerate(_cut(file, most)) if i in keep))
     return {"documents": count, "bytes": size}
+
+
+def _cut(file: Path, most: int) -> Iterator[str]:
+    for record in records(file):
+        yield from pieces(record.text, most)

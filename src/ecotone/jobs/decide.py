@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecotone.core.corpus import Corpus
 from ecotone.core.mixture import Mixture
 from ecotone.core.seeds import stream
 from ecotone.core.trials import Trials
@@ -94,7 +93,7 @@ def decide(trials: Trials, question: Question, law: Auto, *, seed: int = 0) -> D
     )
     general = [kept.index(t) for t in question.general if t in kept]
     margin = _margin(law, trials.scores[:, columns], general, question.tolerance)
-    problem = _problem(law, tuple(kept), trials, question, margin)
+    problem = problem_of(law, tuple(kept), trials.domains, question, margin, trials.weights)
     rng = stream(seed, "solve")
     solution = solve(problem, rng=rng)
     weights = solution.weights if evidence.supported else question.natural
@@ -117,23 +116,29 @@ def decide(trials: Trials, question: Question, law: Auto, *, seed: int = 0) -> D
     return Decision(weights, evidence, solution, facts, _findings(evidence))
 
 
-def _problem(
-    law: Auto, kept: tuple[str, ...], trials: Trials, question: Question, margin: float
+def problem_of(
+    law: Any,
+    targets: tuple[str, ...],
+    domains: tuple[str, ...],
+    question: Question,
+    margin: float = 0.0,
+    tried: Array | None = None,
 ) -> Problem:
-    names = tuple(t for t in question.general if t in kept)
+    """Join a law and a question to a problem for the solver."""
+    names = tuple(t for t in question.general if t in targets)
     limit = None
     if names and question.tolerance is not None:
         limit = GeneralLimit(names, tolerance=question.tolerance - margin)
     return Problem(
         law=law,
-        targets=kept,
-        domains=trials.domains,
+        targets=targets,
+        domains=domains,
         objective=question.objective or TargetLoss(question.target),
         limits=question.limits,
         general=limit,
         prior=question.natural,
         kl=question.kl,
-        tried=trials.weights,
+        tried=tried,
     )
 
 
@@ -249,10 +254,3 @@ def as_mixture(
     clean = np.where(weights < 1e-6, 0.0, weights)
     clean = clean / clean.sum()
     return Mixture(dict(zip(domains, map(float, clean), strict=True)), (), dict(caps), made_by)
-
-
-def epochs(mixture: Mixture, corpus: Corpus, tokens: int) -> dict[str, float]:
-    """Return how often a training of `tokens` tokens reads each domain."""
-    return {
-        n: w * tokens / max(corpus[n].tokens or 1, 1) for n, w in mixture.weights.items()
-    }

@@ -45,7 +45,7 @@ def minimise(
         return free
     inner = general_best(surface) if inner is None else inner
     least = float(surface.general(inner.v[None, :])[0])
-    if least > bound:
+    if least - inner.gap > bound:
         raise unreachable(surface.problem, least, proven=True)
     if is_linear(surface):
         return _linear(surface, bound)

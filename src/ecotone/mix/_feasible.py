@@ -148,7 +148,7 @@ def unreachable(problem: Problem, best: float, *, proven: bool) -> Infeasible:
     """Return the error for a general limit below the best general loss, in nats per token."""
     assert problem.general is not None
     tolerance = problem.general.tolerance
-    natural = problem.general_bound / (1 + tolerance)
+    natural = problem.natural_general
     needed = best / natural - 1
     found = "the best reachable" if proven else "the best found"
     # the next thousandth above: at the best itself no room would be left to choose
@@ -156,7 +156,7 @@ def unreachable(problem: Problem, best: float, *, proven: bool) -> Infeasible:
     return Infeasible(
         f"no mixture within the limits keeps the general loss at {problem.general_bound:.4f}: "
         f"{found} is {best:.4f}.",
-        why=f"the natural mixture has {natural:.4f}; {found} is {needed:+.2%} of that, the "
+        why=f"the natural mixture has {natural:.4f}; {found} is {needed:+.2%} away from it, the "
         f"tolerance is {tolerance:+.2%}.",
         cure=f"--tolerance {cure:g}",
     )

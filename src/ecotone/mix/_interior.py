@@ -105,7 +105,7 @@ class Descent:
         return self.z_low * (self.v - self.low), self.z_high * room, self.lam * self.slack
 
     def mu(self) -> float:
-        """Return the next mu: a small share of what is left, in products or in unbalanced forces."""
+        """Return the next mu: a small share of the products or unbalanced forces left."""
         below, above, general = self.products()
         count = len(self.v) + self.capped.sum() + np.isfinite(self.bound)
         products = float(below.sum() + above[self.capped].sum()) + general

@@ -40,18 +40,18 @@ class Law(RegressorMixin, BaseEstimator):
         """Return the least number of rows the law can be fitted on, for k domains."""
         return 2
 
-    def fit(self, W: Any, L: Any) -> Self:
+    def fit(self, W: Any, y: Any) -> Self:
         """Fit on trained mixtures.
 
         Parameters
         ----------
         W : array, shape (n, k)
             Shares; nonnegative.
-        L : array, shape (n,) or (n, t)
+        y : array, shape (n,) or (n, t)
             Held-out losses, nats per token, positive.
         """
-        W, L = validate_data(self, W, L, dtype=np.float64, multi_output=True, y_numeric=True)
-        L = np.asarray(L, dtype=np.float64)
+        W, y = validate_data(self, W, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        L = np.asarray(y, dtype=np.float64)
         if (W < 0).any():
             raise BadInput("Negative values in data: a share is 0 or more.")
         self.one_target_ = L.ndim == 1

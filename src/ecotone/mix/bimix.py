@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import brentq, least_squares
 
 from ecotone.core.errors import BadInput, Infeasible
 from ecotone.core.method import method
@@ -192,16 +192,14 @@ def optimum(law: BiMix, importance: Array, upper: Array) -> Array:
 
     def shares(mu: float) -> Array:
         low, high = np.zeros(len(upper)), np.where(used, upper, 0.0)
-        for _ in range(80):
+        for _ in range(60):
             middle = (low + high) / 2
             more = slope(middle) > mu
             low, high = np.where(more, middle, low), np.where(more, high, middle)
         return high
 
-    ends = slope(np.zeros(len(upper))).max(), slope(upper)[used].min()
-    low, high = np.log(min(ends)), np.log(max(ends))
-    for _ in range(200):
-        middle = (low + high) / 2
-        low, high = (middle, high) if shares(np.exp(middle)).sum() > 1 else (low, middle)
-    r = shares(np.exp(high))
+    ends = np.log([slope(upper)[used].min(), slope(np.zeros(len(upper))).max()])
+    # a hair wider, so that the sum is surely on either side of 1 at the ends
+    log_mu = brentq(lambda m: shares(np.exp(m)).sum() - 1, ends[0] - 1, ends[1] + 1, xtol=1e-14)
+    r = shares(np.exp(log_mu))
     return r / r.sum()

@@ -17,7 +17,9 @@ Array = NDArray[np.float64]
 ROUNDS, RATE = 1000, 0.01
 
 
-@method(name="boosted_trees", paper="liu2025regmix", needs={"proxies"}, handles=set(), extra="trees")
+@method(
+    name="boosted_trees", paper="liu2025regmix", needs={"proxies"}, handles=set(), extra="trees"
+)
 class BoostedTrees(Law):
     r"""Gradient-boosted regression trees on the raw shares, one ensemble a target.
 

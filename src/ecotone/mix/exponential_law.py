@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 REACHES = (0.5, 0.75, 1.0, np.inf)
 FOLDS = 5
+STEPS_LEFT_OUT = 40  # enough to compare bounds
 LEAST_T = -50.0  # exp(-50) nats: no difference to be seen below
 
 
@@ -101,11 +102,13 @@ class ExponentialLaw(Law):
         error = 0.0
         for f in range(FOLDS):
             inside = fold != f
-            p = self._search(W[inside], y[inside], reach, start)
+            p = self._search(W[inside], y[inside], reach, start, steps=STEPS_LEFT_OUT)
             error += float(np.sum((_value(p, W[~inside]) - y[~inside]) ** 2))
         return error / len(y)
 
-    def _search(self, W: Array, y: Array, reach: float, start: Array | None = None) -> Array:
+    def _search(
+        self, W: Array, y: Array, reach: float, start: Array | None = None, steps: int = 200
+    ) -> Array:
         """Return (c, t_1, ..., t_k) of the least Huber error plus pull, within the bounds."""
         n, k = W.shape
         unit = max(float(y.std()), 1e-9 * float(y.mean()))
@@ -124,11 +127,12 @@ class ExponentialLaw(Law):
         low = np.r_[0.0, np.full(k, LEAST_T)]
         high = np.r_[y.max() + unit, np.full(k, top)]
         if start is None:
-            start = np.r_[y.min(), np.full(k, np.log(max(y.mean() - y.min(), unit)))]
+            level = np.log(max(y.mean() - y.min(), unit)) / max(float(W.sum(axis=1).mean()), 1e-9)
+            start = np.r_[y.min(), np.full(k, level)]
         inside = np.minimum(np.maximum(start, low + 1e-9), high - 1e-6)
         found = least_squares(
             residuals, inside, jacobian, bounds=(low, high), x_scale="jac",
-            loss=_huber_of(n), f_scale=self.delta * unit, max_nfev=200,
+            loss=_huber_of(n), f_scale=self.delta * unit, max_nfev=steps,
         )  # fmt: skip
         return found.x
 

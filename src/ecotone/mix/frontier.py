@@ -138,10 +138,8 @@ def _undominated(surface: Surface, V: Array) -> Frontier:
     before = np.concatenate([[np.inf], np.minimum.accumulate(value)[:-1]])
     kept = order[value < before]
     problem = surface.problem
-    assert problem.general is not None
-    natural = problem.general_bound / (1 + problem.general.tolerance)
     return Frontier(
-        tolerance=seen.general[kept] / natural - 1,
+        tolerance=seen.general[kept] / problem.natural_general - 1,
         target=seen.value[kept],
         general=seen.general[kept],
         weights=surface.box.shares(seen.V[kept]),

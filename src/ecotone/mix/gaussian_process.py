@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 ROWS_FOR_SCALES = 256
 
 
-@method(name="gaussian_process", paper="rasmussen2006gaussian", needs={"proxies"}, handles=set())
+@method(name="gaussian_process", paper="", needs={"proxies"}, handles=set())
 class GaussianProcess(Law):
     r"""Gaussian-process regression of the log losses on the logs of the shares.
 

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 STRENGTHS = np.logspace(-4, 4, 33)
 
 
-@method(name="log_linear", paper="chen2026olmix", needs={"proxies"}, handles=set())
+@method(name="log_linear", paper="", needs={"proxies"}, handles=set())
 class LogLinear(Law):
     r"""Ridge regression of the log loss on the logs of the shares.
 
@@ -38,10 +38,6 @@ class LogLinear(Law):
         Ridge strengths chosen.
     convex_targets_, log_convex_targets_ : ndarray of bool, shape (t,)
         Whether the fitted loss (and so its log) is convex: no exponent of the target is positive.
-
-    References
-    ----------
-    .. [1] Chen et al., Olmix, arXiv 2602.12237, compares log-linear laws with others.
 
     Examples
     --------
@@ -69,7 +65,6 @@ class LogLinear(Law):
         self.convex_ = bool(self.convex_targets_.all())
 
     def _predict(self, W: Array) -> Array:
-        # W may be a candidate outside the simplex of a numerical derivative: logs stay finite
         return np.exp(self.intercept_ + np.log(W + self.floor) @ self.coef_.T)
 
     def _gradient(self, W: Array) -> Array:

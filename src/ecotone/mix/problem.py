@@ -173,9 +173,19 @@ class Problem:
         return np.asarray(self.law.predict(W), dtype=np.float64).reshape(len(W), -1)
 
     @property
-    def general_bound(self) -> float:
-        """Largest general loss allowed, nats per token; infinity without a general limit."""
+    def natural_general(self) -> float:
+        """General loss predicted for the natural mixture, nats per token; infinity without one."""
         if self.general is None or self.natural is None:
             return np.inf
-        reference = self.general.value(self.losses(self.natural[None, :]))[0]
-        return float((1 + self.general.tolerance) * reference)
+        return float(self.general.value(self.losses(self.natural[None, :]))[0])
+
+    @property
+    def general_bound(self) -> float:
+        """Largest general loss allowed, nats per token; infinity without a general limit.
+
+        A part in 10^12 above the exact number, so that at tolerance 0 rounding does not forbid
+        the natural mixture itself.
+        """
+        if self.general is None:
+            return np.inf
+        return (1 + self.general.tolerance) * self.natural_general * (1 + 1e-12)

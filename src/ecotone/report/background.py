@@ -16,7 +16,7 @@ def shift(analysis: Analysis) -> Section | None:
     intro = f"Measure: {facts.get('measure', 'not named')}. Larger is farther apart."
     if facts.get("null_high"):
         intro += (
-            " Chance is what two random halves of the same text give; "
+            " Chance is what is found when texts are dealt to two domains at random; "
             "distances no larger than that are marked."
         )
     if facts.get("map"):
@@ -35,7 +35,7 @@ def _from_target(analysis: Analysis) -> Table:
     t, *others = distances.order(analysis)
     nulls = [v for i in others if (v := distances.entry(facts, "null_high", t, i)) is not None]
     if nulls:
-        cells = ("the same text twice (chance)", f"≤ {tables.fixed(max(nulls), 3)}", "", "")
+        cells = ("texts dealt at random (chance)", f"≤ {tables.fixed(max(nulls), 3)}", "", "")
         rows.append(Row(cells, "natural"))
     for i in others:
         low, high = distances.entry(facts, "low", t, i), distances.entry(facts, "high", t, i)

@@ -79,9 +79,11 @@ def confirmation(analysis: Analysis) -> Section | None:
     if not runs:
         words = "Not confirmed: no model was trained on the recommended and on the natural mixture."
         return Section("confirmation", "Confirmation", (Prose(words, missing=True),))
+    seeds = [{r["seed"] for r in runs if r["mixture"] == m} for m in {r["mixture"] for r in runs}]
+    same = ", with the same seeds for each mixture" if seeds.count(seeds[0]) == len(seeds) else ""
     intro = (
-        f"{counted(len(runs), 'model')} trained from scratch, with the same seeds for each "
-        "mixture, and scored on held-out text. Dots are seeds, bars their means."
+        f"{counted(len(runs), 'training run')}{same}, scored on held-out text. "
+        "Dots are seeds, bars their means."
     )
     pictures = drawing(effects.confirm_target(analysis), effects.confirm_general(analysis))
     blocks: list[Block] = [Prose(intro), *pictures, _runs_table(analysis)]

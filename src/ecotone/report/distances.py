@@ -12,6 +12,7 @@ from ecotone.report.svg import Picture, escape, hint, pixel, shortened, tag, tex
 
 WIDTH = 380.0
 _LONGEST = 96.0  # pixels for a name beside the heat map
+_FEW = 12  # more domains than this need a larger map
 _LEAST = 20.0  # pixels for a cell, so that names keep apart; many domains make it wider
 
 
@@ -150,10 +151,12 @@ def shift_map(analysis: Analysis) -> Picture | None:
         return None
     if not all(tables.known(v) for position in shift["map"] for v in position):
         return None
-    names, spots = shift["names"], _on_paper(shift["map"])
+    names = shift["names"]
+    width = WIDTH if len(names) <= _FEW else 1.6 * WIDTH
+    spots = _on_paper(shift["map"], width)
     height = max(y for _, y in spots) + 44
-    short = [shortened(n, 150) for n in names]
-    frame = Box(4, 4, WIDTH - 4, height - 4)
+    short = [shortened(n, 120) for n in names]
+    frame = Box(4, 4, width - 4, height - 4)
     places = place(spots, [width_of(s) for s in short], frame, radius=9)
     marks, words = [], []
     for name, label, (x, y), spot in zip(names, short, spots, places, strict=True):
@@ -164,17 +167,17 @@ def shift_map(analysis: Analysis) -> Picture | None:
         marks.append(tag("circle", hint(name), cls=cls, cx=x, cy=y, r=8 if here else 6))
         tone = "accent-text" if here else None
         words.append(text(spot.box.left, spot.box.bottom - 4, label, tone or ""))
-    sheet = tag("rect", cls="grid", x=1, y=1, width=WIDTH - 2, height=height - 2, rx=8)
+    sheet = tag("rect", cls="grid", x=1, y=1, width=width - 2, height=height - 2, rx=8)
     says = "Domains that lie close together have similar text. " + ", ".join(names) + "."
     title = "The domains on a plane"
-    return Picture("shift-map", title, says, WIDTH, height, "".join([sheet, *marks, *words]))
+    return Picture("shift-map", title, says, width, height, "".join([sheet, *marks, *words]))
 
 
-def _on_paper(positions: list[list[float]]) -> list[tuple[float, float]]:
+def _on_paper(positions: list[list[float]], width: float) -> list[tuple[float, float]]:
     """Fit positions into the picture, with one scale for both directions."""
     xs, ys = [p[0] for p in positions], [p[1] for p in positions]
     wide, high = max(xs) - min(xs), max(ys) - min(ys)
-    grow = min(264 / wide if wide else math.inf, 264 / high if high else math.inf)
+    grow = min((width - 116) / side if side else math.inf for side in (wide, high))
     grow = grow if math.isfinite(grow) else 0.0
-    left, top = (WIDTH - grow * wide) / 2, 44.0
+    left, top = (width - grow * wide) / 2, 44.0
     return [(left + grow * (x - min(xs)), top + grow * (max(ys) - y)) for x, y in positions]

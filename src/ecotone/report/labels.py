@@ -24,9 +24,13 @@ class Box(NamedTuple):
 
     def overlap(self, other: Box) -> float:
         """Return the area both share."""
+        # most pairs lie apart, and this is asked often
+        if self.left >= other.right or other.left >= self.right:
+            return 0.0
+        if self.top >= other.bottom or other.top >= self.bottom:
+            return 0.0
         wide = min(self.right, other.right) - max(self.left, other.left)
-        high = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return max(wide, 0.0) * max(high, 0.0)
+        return wide * (min(self.bottom, other.bottom) - max(self.top, other.top))
 
     def outside(self, frame: Box) -> float:
         """Return how far it sticks out of a frame, pixels."""
@@ -104,16 +108,22 @@ def _best(
 ) -> Label:
     best, least = Label(_beside(point, width, 0.0, GAP), far=False), math.inf
     for ring in range(_RINGS):
+        if least <= 12 * ring:  # farther places cannot be better
+            break
         for angle in _DIRECTIONS:
             box, far = _beside(point, width, angle, GAP + ring * 9.0), ring > 1
-            inked = [box, *(_trail(point, box, radius) if far else ())]
-            covered = sum(part.overlap(t) for part in inked for t in taken)
-            cost = 1e5 * box.outside(frame) + 1e3 * covered + sum(box.overlap(s) for s in soft)
-            if cost + 12 * ring < least - 1e-9:
-                best, least = Label(box, far), cost + 12 * ring
-        if least <= 12 * (ring + 1):  # farther places cannot be better
-            break
+            cost = 12 * ring + 1e5 * box.outside(frame) + _covered(box, soft)
+            cost += 1e3 * _covered(box, taken)
+            if cost < least and far:
+                trail = _trail(point, box, radius)
+                cost += 1e3 * sum(_covered(part, taken) for part in trail)
+            if cost < least - 1e-9:
+                best, least = Label(box, far), cost
     return best
+
+
+def _covered(box: Box, others: Sequence[Box]) -> float:
+    return sum(map(box.overlap, others))
 
 
 def _trail(point: tuple[float, float], box: Box, radius: float) -> list[Box]:

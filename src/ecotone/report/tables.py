@@ -75,7 +75,8 @@ def is_numeric(cells: Sequence[str]) -> bool:
 
 def one_line(text: str) -> str:
     """Replace what could break a line or steer a reader: controls, bidi marks, lone surrogates."""
-    return "".join(_visible(c) for c in str(text))
+    line = str(text)
+    return line if line.isascii() and line.isprintable() else "".join(map(_visible, line))
 
 
 def _visible(char: str) -> str:

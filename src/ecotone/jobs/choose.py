@@ -1,0 +1,118 @@
+"""The main job: from a corpus (or from finished trials) to a mixture, a verdict and a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ecotone.core.corpus import Corpus
+from ecotone.core.files import write_json
+from ecotone.core.method import find
+from ecotone.core.mixture import Mixture
+from ecotone.core.run import Manifest, Run
+from ecotone.core.seeds import stream
+from ecotone.core.verdict import Verdict
+from ecotone.data.tokens import TokenOptions
+from ecotone.jobs.confirm import confirm_runs
+from ecotone.jobs.describe import cost, describe
+from ecotone.jobs.trials import tokenised
+from ecotone.jobs.ways import Settings, Steps, by_method, limits_of
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the job ends with.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        What to train on: natural when nothing better is supported.
+    verdict : Verdict or None
+        From confirmation runs, when they were asked for.
+    analysis : dict
+        What the report is made from.
+    run : Run
+        Where everything is.
+    """
+
+    mixture: Mixture
+    verdict: Verdict | None
+    analysis: dict[str, Any]
+    run: Run
+
+
+def choose(
+    corpus: Corpus,
+    settings: Settings,
+    *,
+    method: str = "auto",
+    params: Mapping[str, Any] | None = None,
+    seeds: int = 0,
+    seed: int = 0,
+    workers: int | None = None,
+    out: Path | str = "runs",
+    options: TokenOptions | None = None,
+    command: str = "",
+    note: Callable[[str], None] = lambda _: None,
+) -> Chosen:
+    """Choose a training mixture for the corpus's target.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        With a target.
+    settings : Settings
+        Budget and limits.
+    method : str
+        A law, a rule or a mixer of the room mix.
+    params : mapping, optional
+        Parameters of the method.
+    seeds : int
+        Seeds of the confirmation; 0 leaves it out.
+    seed, workers, out, options
+        As everywhere.
+    command : str
+        What the user typed, for the report.
+    note : callable
+        Told what is being done.
+    """
+    began = time.monotonic(), time.process_time()
+    entry = find(method, "mix")
+    _ = corpus.target  # a missing target is said before anything is read
+    store = tokenised(corpus, out, options, progress=note)
+    corpus = store.counted(corpus)
+    limits, natural = limits_of(store, settings)
+    manifest = Manifest(
+        "mix", method,
+        {**asdict(settings), "params": dict(params or {}), "seeds": seeds,
+         "options": asdict(options or TokenOptions()), "origin": dict(corpus.origin)},
+        {"tokens": store.fingerprint}, seed, command,
+    )  # fmt: skip
+    run = Run.open(out, manifest)
+    steps = Steps(corpus, store, settings, natural, limits, seed, workers, out, note)
+    mixture, facts, findings = by_method(entry, dict(params or {}), steps, run)
+    confirmed = None
+    if seeds:
+        confirmed = confirm_runs(
+            mixture, store, seeds=seeds, tokens=settings.tokens, seed=seed + 1000,
+            tolerance=settings.tolerance, findings=findings, out=out, workers=workers,
+            recipe={"depth": settings.depth},
+        )  # fmt: skip
+        facts["confirm"] = confirmed.runs
+        facts["asked_got"] = confirmed.asked_got
+        facts["verdict"] = asdict(confirmed.verdict)
+    analysis = describe(corpus, store, settings, natural, mixture, facts, findings, command)
+    analysis["cost"] = cost(steps, confirmed.runs if confirmed else [], began)
+    return finish(run, mixture, confirmed.verdict if confirmed else None, analysis)
+
+
+def finish(run: Run, mixture: Mixture, verdict: Verdict | None, analysis: dict[str, Any]) -> Chosen:
+    """Write mixture, verdict and analysis into the run, and close it."""
+    mixture.save(run.artifacts / "mixture.json")
+    if verdict is not None:
+        verdict.save(run.artifacts / "verdict.json")
+    write_json(run.artifacts / "analysis.json", analysis)
+    run.close()
+    return Chosen(mixture, verdict, analysis, run)

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from ecotone.core.corpus import Corpus, Domain
+from ecotone.core.seeds import stream
 from ecotone.data.published import FIVE, regmix_runs
 
 
@@ -42,3 +43,13 @@ def corpus():
         Domain(n, "target" if n == "law" else "source", 1, t, n) for n, t in sizes.items()
     )
     return Corpus(domains)
+
+
+@pytest.fixture
+def mix(corpus):
+    """Function (rule, tokens, ...) -> the mixture of that rule, called as the protocol has it."""
+
+    def make(rule, tokens, *, on=corpus, target="law", caps=None, **knobs):
+        return rule(on, target, tokens=tokens, caps=caps, rng=stream(0, "test"), **knobs)
+
+    return make

@@ -79,7 +79,7 @@ def test_design_has_the_asked_size_and_limits():
     u = np.array([0.5, 0.5, 0.5])
     W = RegMix(proxies=20, seed=1).design(np.array([0.6, 0.3, 0.1]), limits=u)
     assert W.shape == (20, 3)
-    assert (W <= u).all()
+    assert (u >= W).all()
     assert_allclose(W.sum(axis=1), 1)
 
 

@@ -16,7 +16,7 @@ def command(name: str, as_json: bool) -> None:
     \b
     Example:
       ecotone card effective_data
-    """
+    """  # noqa: D301
     from ecotone.core.method import find
 
     method = find(name)

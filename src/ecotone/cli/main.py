@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -22,22 +24,30 @@ VERBS = {
     "bench": "measure side by side, reproducibly",
 }
 
+SPACE = "free space or choose another --out; what was there is intact"
+CURES = {
+    errno.ENOSPC: SPACE,
+    errno.EDQUOT: SPACE,
+    errno.EACCES: "choose a folder you may write to, such as --out ~/runs",
+    errno.EROFS: "choose a folder you may write to, such as --out ~/runs",
+}
+
 
 class Verbs(click.Group):
     """A group whose commands live in ``ecotone.cli.VERB`` and are found by name."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the verbs, in the order of a day's work."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         """Import the file of one verb."""
         if name not in VERBS:
             return None
         command: click.Command = importlib.import_module(f"ecotone.cli.{name}").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the verbs without importing them."""
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -51,7 +61,7 @@ def command() -> None:
     \b
     Example:
       ecotone mix corpus/ --target law --tokens 100M --caps 4 --confirm
-    """
+    """  # noqa: D301  click wants the character, not two
 
 
 def main(args: list[str] | None = None) -> Any:
@@ -69,8 +79,12 @@ def main(args: list[str] | None = None) -> Any:
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped; the same command goes on where this one ended.", err=True)
         code = 130
+    except BrokenPipeError:
+        # the reader (`| head`) has seen enough; Python must not complain when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except OSError as error:
         click.echo(f"OSError: {error.strerror}: {error.filename or ''}".rstrip(": "), err=True)
-        click.echo("  cure  free space or choose another --out; what was there is intact", err=True)
+        click.echo(f"  cure  {CURES.get(error.errno or 0, 'look at that file')}", err=True)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)

@@ -18,7 +18,7 @@ def command(room: str | None, handles: str | None, without: tuple[str, ...], as_
     \b
     Example:
       ecotone methods --room mix --without proxies
-    """
+    """  # noqa: D301
     from ecotone.core.method import HANDLES, NEEDS, ROOMS, catalogue
     from ecotone.report.tables import text_table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +45,13 @@ def command(as_json: bool, **given: Any) -> int:
     \b
     Examples:
       ecotone mix corpus/ --target law --tokens 100M --caps 4 --confirm
+      ecotone mix demo --target clinical --tokens 1.2M --confirm
       ecotone mix --trials runs.csv --target pile_cc
-    """
+    """  # noqa: D301
     if (given["corpus"] is None) == (given["trials"] is None):
         raise click.UsageError("give a corpus folder, or --trials runs.csv")
+    if given["trials"] and (given["confirm"] or given["materialise"]):
+        raise click.UsageError("--confirm and --materialise need the corpus folder, not --trials")
     chosen = _from_trials(given) if given["trials"] else _from_corpus(given)
     from ecotone.report import write
 
@@ -89,17 +91,16 @@ def _params(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_corpus(given: dict[str, Any]) -> Any:
-    from ecotone.data.read import read_corpus
     from ecotone.data.tokens import TokenOptions
     from ecotone.jobs.choose import choose
 
-    corpus = read_corpus(given["corpus"], target=given["target"], text_field=given["text_field"])
+    corpus = options.open_corpus(given["corpus"], given["target"], given["text_field"])
     return choose(
         corpus, _settings(given), method=given["method"], params=_params(given),
         seeds=given["seeds"] if given["confirm"] else 0, seed=given["seed"],
         workers=given["workers"], out=given["out"],
         options=TokenOptions(tokenizer=given["tokenizer"], seed=given["seed"]),
-        command=_typed(), note=lambda text: click.echo(text, err=True),
+        command=options.typed(), note=lambda text: click.echo(text, err=True),
     )  # fmt: skip
 
 
@@ -114,7 +115,7 @@ def _from_trials(given: dict[str, Any]) -> Any:
         natural=read_shares(given["natural"], "--natural") if given["natural"] else None,
         floors=read_shares(given["floors"], "--floors") if given["floors"] else {},
         frozen=tuple(tuple(g.split(",")) for g in given["frozen"]),
-        seed=given["seed"], out=given["out"], command=_typed(),
+        seed=given["seed"], out=given["out"], command=options.typed(),
     )  # fmt: skip
 
 
@@ -122,21 +123,13 @@ def _export(chosen: Any, given: dict[str, Any]) -> list[Path]:
     if not given["exports"] and not given["materialise"]:
         return []
     from ecotone.data import export
-    from ecotone.jobs.material import materialise
+    from ecotone.jobs.material import materialise, with_document_lengths
 
-    folder = chosen.run.artifacts
-    written = [export.write(chosen.mixture, name, folder, chosen.analysis) for name in given["exports"]]
+    folder, facts = chosen.run.artifacts, with_document_lengths(chosen)
+    written = [export.write(chosen.mixture, name, folder, facts) for name in given["exports"]]
     if given["materialise"]:
-        if given["corpus"] is None:
-            raise click.UsageError("--materialise needs the corpus folder, not --trials")
         written.append(materialise(chosen, given["materialise"], seed=given["seed"]))
     return written
-
-
-def _typed() -> str:
-    import shlex
-
-    return shlex.join(["ecotone", *sys.argv[1:]])
 
 
 def summary(analysis: dict[str, Any]) -> str:
@@ -155,7 +148,12 @@ def summary(analysis: dict[str, Any]) -> str:
         lines.append(f"advice    {analysis['advice']['sentence']}")
     epochs = analysis.get("epochs") or {}
     rows = [
-        [n, f"{analysis['natural'][n]:.1%}", f"{w:.1%}", f"{epochs[n]:.2f}" if n in epochs else None]
+        [
+            n,
+            f"{analysis['natural'][n]:.1%}",
+            f"{w:.1%}",
+            f"{epochs[n]:.2f}" if n in epochs else None,
+        ]
         for n, w in analysis["mixture"].items()
     ]
     lines += ["", text_table(["DOMAIN", "NATURAL", "RECOMMENDED", "EPOCHS"], rows), ""]

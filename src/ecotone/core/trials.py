@@ -49,8 +49,10 @@ class Trials:
         object.__setattr__(self, "targets", tuple(self.targets))
         self._check_shapes(weights, scores)
         self._check_values(weights, scores)
-        # published tables are rounded: rows that sum to 0.996 are meant to sum to 1
-        weights = weights / weights.sum(axis=1, keepdims=True)
+        # published tables are rounded: rows that sum to 0.996 are meant to sum to 1; rows that do
+        # keep their bits, so that saving and loading changes no fingerprint
+        sums = weights.sum(axis=1, keepdims=True)
+        weights = np.where(np.abs(sums - 1) < 1e-12, weights, weights / sums)
         weights.flags.writeable = False
         scores.flags.writeable = False
         object.__setattr__(self, "weights", weights)

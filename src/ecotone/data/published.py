@@ -1,9 +1,11 @@
-"""Published tables of proxy runs that come with the package, for tests, examples and comparisons."""
+"""Published tables of proxy runs that come with the package: for tests and comparisons."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
+
+import numpy as np
 
 from ecotone.core.errors import BadInput
 from ecotone.core.trials import Trials
@@ -65,8 +67,8 @@ def regmix_runs() -> Trials:
         )
     order = list(weights)
     return Trials(
-        [weights[i] for i in order],  # type: ignore[arg-type]
-        [scores[i] for i in order],  # type: ignore[arg-type]
+        np.array([weights[i] for i in order]),
+        np.array([scores[i] for i in order]),
         tuple(name.removeprefix("train_the_pile_") for name in domains),
         tuple(t.removeprefix("metric/the_pile_").removesuffix("_val_loss") for t in targets),
         {"index": [int(i) for i in order]},

@@ -57,6 +57,16 @@ class TokenOptions:
     sample: int = 1_000_000
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("source_split", "target_split"):
+            shares = getattr(self, name)
+            if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
+                raise BadInput(
+                    f"{name} is {tuple(shares)}.",
+                    why="train, dev and test text each get a share of the documents.",
+                    cure="give three shares above 0 that sum to 1, such as (0.9, 0.05, 0.05)",
+                )
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -205,9 +215,10 @@ def prepare(
     }
     _check_not_empty(domains)
     meta["findings"] = [vars(f) for f in _findings(surveys, domains, _target(corpus))]
+    store = TokenStore(folder)
+    vars(store)["meta"] = meta  # not on disk yet: that file says that the folder is complete
+    meta["findings"] += [vars(f) for f in overlap(store)]
     write_json(folder / "tokens.json", meta)
-    findings = [*TokenStore(folder).findings, *overlap(TokenStore(folder))]
-    write_json(folder / "tokens.json", {**meta, "findings": [vars(f) for f in findings]})
     return TokenStore(folder)
 
 
@@ -218,6 +229,49 @@ def _identity(corpus: Corpus, options: TokenOptions) -> str:
 
 def _target(corpus: Corpus) -> str | None:
     return corpus.target.name if corpus.has_target else None
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """The side of the split that every document of a corpus falls on, as `prepare` decides it.
+
+    Attributes
+    ----------
+    cuts : dict of str to (int, int)
+        Per domain: hashes below the first are train, below the second dev, the rest test.
+    held_out : ndarray of uint64
+        Sorted hashes of the documents that are dev or test text somewhere.
+    seed : int
+        Of the hashes.
+    """
+
+    cuts: Mapping[str, tuple[int, int]]
+    held_out: NDArray[np.uint64]
+    seed: int
+
+    @classmethod
+    def of(cls, corpus: Corpus, store: TokenStore, options: TokenOptions) -> Sides:
+        """Read every document once and find the cuts again; refuses a corpus that has changed."""
+        if _identity(corpus, options) != store.fingerprint:
+            raise BadInput(
+                "the corpus is not the one these tokens were made from.",
+                why="which documents may be trained on depends on all documents.",
+                cure="run ecotone mix on the corpus as it is now",
+            )
+        quick = replace(options, sample=0)  # no text is kept: the tokeniser is there already
+        surveys = {name: _survey(corpus, name, quick) for name in corpus.names}
+        cuts = {n: _cuts(s, n == _target(corpus), options) for n, s in surveys.items()}
+        return cls(cuts, _held_out(surveys, cuts), options.seed)
+
+    def train_docs(self, corpus: Corpus, name: str) -> Iterator[tuple[int, Doc]]:
+        """Stream the hashes and documents of a domain that are training text, in order.
+
+        All of them: also those that `prepare` left out of a sampled domain.
+        """
+        for doc in corpus.docs(name):
+            code = document_hash(doc.text, self.seed)
+            if code < self.cuts[name][0] and not _contains(self.held_out, code):
+                yield code, doc
 
 
 def document_hash(text: str, seed: int) -> int:
@@ -285,7 +339,7 @@ def _tokenizer(surveys: Mapping[str, Survey], options: TokenOptions, folder: Pat
     if options.tokenizer is not None:
         try:
             tokenizer = Tokenizer.from_file(options.tokenizer)
-        except Exception as error:  # the package raises bare Exception
+        except Exception as error:  # noqa: BLE001  the package raises bare Exception
             raise BadInput(f"{options.tokenizer}: not a tokenizer.json ({error}).") from None
         if tokenizer.token_to_id(END) is None:
             tokenizer.add_special_tokens([END])
@@ -322,6 +376,7 @@ def _write(
     seed: int,
 ) -> dict[str, Any]:
     """Tokenise one domain into its three files; return their counts."""
+    many = survey.documents >= FEW_DOCS  # of few documents, all held-out ones are kept
     # about 2.5 bytes to a token of a small vocabulary: a first guess, used only for sampling
     keep = 1.0 if limit is None else min(1.0, limit * 2.5 / max(survey.bytes, 1))
     end = tokenizer.token_to_id(END)
@@ -344,7 +399,7 @@ def _write(
                     left_out += 1
                     side = ""
                 # the low bits are independent of the high ones that decide the side
-                elif keep < 1 and (code & 0xFFFFFF) >= keep * 0x1000000:
+                elif (many or side == "train") and (code & 0xFFFFFF) >= keep * 0x1000000:
                     side = ""
                 sides.append(side)
             texts = [d.text for d, s in zip(batch, sides, strict=True) if s]
@@ -440,6 +495,8 @@ def overlap(store: TokenStore, length: int = 24) -> Iterator[Finding]:
         return
     runs = [_runs(store.tokens(store.target, s), length) for s in ("dev", "test")]
     wanted = np.unique(np.concatenate(runs))
+    if not len(wanted):
+        return
     for name in store.sources:
         seen = np.zeros(len(wanted), dtype=bool)
         tokens = store.tokens(name, "train")

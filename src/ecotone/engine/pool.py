@@ -1,26 +1,28 @@
 """Run tasks in local processes, one thread each; go on where an earlier start was stopped.
 
-A task is a function ``module:name`` from a JSON-like input to a JSON-like result. Its result is kept
-in the run folder under a hash of task and input, written whole: a task that is done is never done
-again, and how many workers there are changes no bit.
+A task is a function ``module:name`` from a JSON-like input to a JSON-like result. Its result is
+kept in the run folder under a hash of task and input, written whole: a task that is done is never
+done again, and how many workers there are changes no bit.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
+import types
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
-from ecotone.core.errors import EcotoneError
+from ecotone.core.errors import BadInput, EcotoneError
 from ecotone.core.files import fingerprint
 from ecotone.core.run import Run
 from ecotone.engine.progress import Progress
@@ -53,6 +55,9 @@ def map(  # the one face of every engine
 ) -> list[dict[str, Any]]:
     """Run `task` on every input; return the results in the order of the inputs.
 
+    A task with a parameter ``tick`` is given a function ``tick(done, total)`` and may call it as
+    often as it likes: the time left then moves inside long tasks too.
+
     Parameters
     ----------
     task : str
@@ -62,7 +67,7 @@ def map(  # the one face of every engine
     run : Run
         Where results are kept.
     workers : int, optional
-        Processes; default: the cores of this machine.
+        Processes; default: the cores this process may use.
     title : str, optional
         Shown with the progress.
     work : sequence of float, optional
@@ -74,9 +79,13 @@ def map(  # the one face of every engine
     ------
     TaskFailed
         The first task that failed; the finished ones are kept.
+    BadInput
+        Fewer than one worker.
     """
+    if workers is not None and workers < 1:
+        raise BadInput(f"{workers} workers can do nothing.", cure="--workers 1")
     names = [task_name(task, i) for i in inputs]
-    amounts = dict(zip(names, work or [1.0] * len(names), strict=True))
+    amounts = dict(zip(names, [1.0] * len(names) if work is None else work, strict=True))
     todo = {n: i for n, i in zip(names, inputs, strict=True) if not run.done(n)}
     if todo:
         progress = Progress(
@@ -84,10 +93,17 @@ def map(  # the one face of every engine
         )
         progress.begin(sum(amounts.values()) - sum(amounts[n] for n in todo))
         try:
-            _run(task, todo, run, min(workers or os.cpu_count() or 1, len(todo)), progress, amounts)
+            _run(task, todo, run, min(workers or _cores(), len(todo)), progress, amounts)
         finally:
             progress.close()
     return [run.result(n) for n in names]
+
+
+def _cores() -> int:
+    """Return how many cores this process may use: in a container, fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _run(
@@ -99,21 +115,27 @@ def _run(
     amounts: Mapping[str, float],
 ) -> None:
     context = multiprocessing.get_context("spawn")
+    shares = context.RawArray("d", len(todo))  # how much of each task is done
     with (
         _one_thread_each(),
-        ProcessPoolExecutor(workers, context, _start, (list(sys.path), os.getpid())) as pool,
+        ProcessPoolExecutor(
+            workers, context, _start, (list(sys.path), os.getpid(), shares)
+        ) as pool,
     ):
-        waiting: dict[Future[dict[str, Any]], str] = {}
-        for name, given in todo.items():
-            waiting[pool.submit(_call, task, dict(given))] = name
+        waiting: dict[Future[dict[str, Any]], tuple[str, int]] = {}
         try:
+            with _main_left_alone():
+                for slot, (name, given) in enumerate(todo.items()):
+                    waiting[pool.submit(_call, task, dict(given), slot)] = name, slot
+            done = progress.at
             while waiting:
                 finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    name = waiting.pop(future)
+                # whole results first: an error must not lose what finished beside it
+                for future in sorted(finished, key=lambda f: f.exception() is not None):
+                    name, _ = waiting.pop(future)
                     run.finish_task(name, future.result())
-                    progress.at += amounts[name]
-                progress.update(progress.at)
+                    done += amounts[name]
+                progress.update(done + sum(amounts[n] * shares[i] for n, i in waiting.values()))
         except BrokenProcessPool:
             raise TaskFailed(
                 f"a worker of {task} was killed.",
@@ -126,6 +148,21 @@ def _run(
                 process.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+@contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Start workers that do not import the user's script again.
+
+    A fresh process imports ``__main__`` of its parent; a script without the usual guard would start
+    the whole job once more in every worker. Tasks are named by module, so nobody needs it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager
@@ -143,9 +180,16 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[key] = value
 
 
-def _start(path: list[str], parent: int) -> None:
+class _Worker:
+    """What a worker process was given when it started."""
+
+    shares: Any = None
+
+
+def _start(path: list[str], parent: int, shares: Any) -> None:
     """Prepare a worker: Ctrl-C is for the parent, and no worker outlives it."""
     sys.path[:] = path
+    _Worker.shares = shares
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
@@ -156,11 +200,14 @@ def _follow(parent: int) -> None:
     os._exit(1)
 
 
-def _call(task: str, given: dict[str, Any]) -> dict[str, Any]:
+def _call(task: str, given: dict[str, Any], slot: int) -> dict[str, Any]:
     module, name = task.split(":")
     function = getattr(importlib.import_module(module), name)
+    words = {k.lstrip("_"): v for k, v in given.items()}
+    if "tick" in inspect.signature(function).parameters:
+        words["tick"] = lambda done, total: _tell(slot, done, total)
     try:
-        return function(**{k.lstrip("_"): v for k, v in given.items()})
+        return function(**words)
     except EcotoneError:
         raise
     except Exception as error:
@@ -172,3 +219,8 @@ def _call(task: str, given: dict[str, Any]) -> dict[str, Any]:
             why=f"at {where.filename}:{where.lineno}.",
             cure="this is a fault of ecotone: please report it with this message",
         ) from error
+
+
+def _tell(slot: int, done: float, total: float) -> None:
+    """Leave word of how much of a task is done where the parent looks for it."""
+    _Worker.shares[slot] = min(done / total, 1.0) if total > 0 else 0.0

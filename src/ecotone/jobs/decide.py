@@ -22,6 +22,7 @@ from ecotone.validate.evidence import Evidence, rank_evidence
 
 Array = NDArray[np.float64]
 GENERAL = "mean loss of the source domains"
+CANDIDATES = 2_000  # looked at where a law is not convex
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def decide(trials: Trials, question: Question, law: Auto, *, seed: int = 0) -> D
     margin = _margin(law, trials.scores[:, columns], general, question.tolerance)
     problem = problem_of(law, tuple(kept), trials.domains, question, margin, trials.weights)
     rng = stream(seed, "solve")
-    solution = solve(problem, rng=rng)
+    solution = solve(problem, rng=rng, candidates=CANDIDATES)
     weights = solution.weights if evidence.supported else question.natural
     facts = {
         "predicted": {
@@ -207,7 +208,7 @@ def _points(L: Array, at: int, general: list[int]) -> list[dict[str, Any]]:
 def _frontier(
     problem: Problem, domains: tuple[str, ...], rng: np.random.Generator
 ) -> list[dict[str, Any]]:
-    line = frontier(problem, points=21, rng=rng)
+    line = frontier(problem, points=21 if problem.convex else 13, rng=rng)
     return [
         {
             "tolerance": float(line.tolerance[i]),

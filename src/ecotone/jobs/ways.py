@@ -211,7 +211,7 @@ def _sequentially(oracle: CountingOracle, steps: Steps) -> Trials:
     total, names = steps.settings.proxies, steps.store.names
     first = max(min(total, 6), total // 2)
     problem = problem_of(oracle, names, names, steps.question())
-    guess = solve(problem, rng=stream(steps.seed, "guess")).weights
+    guess = solve(problem, rng=stream(steps.seed, "guess"), candidates=500).weights
     rng = stream(steps.seed, "design")
     spread = spread_design(steps.natural, first, rng, limits=steps.limits.upper)
     shares = np.vstack([steps.natural, guess, spread])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecotone.core.errors import BadInput, Infeasible
+from ecotone.core.simplex import cap_shares
 
 Array = NDArray[np.float64]
 
@@ -34,7 +35,7 @@ def regmix_design(
 
     with a strength s drawn anew for each mixture [1]_. A draw with a share above
     ``max_epochs * p_k`` is thrown away; of what is left, a random choice of n different mixtures
-    is returned in which every domain takes part somewhere (if n is at least k).
+    is returned. A domain that takes part in none of them gets a trace in one.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def regmix_design(
     rng : Generator
         Decides the draws.
     max_epochs : float
-        Largest share of a domain, in units of its natural share.
+        Largest share of a domain, in units of its natural share within the limits.
     temper : float
         Exponent that flattens the prior; 1 leaves it.
     strengths : ndarray
@@ -71,8 +72,9 @@ def regmix_design(
     """
     p, limits = _check(prior, limits)
     q = p**temper / (p**temper).sum()
-    # a domain may be so rare that its natural limit lies below the floor: it is still to be seen
-    natural = np.maximum(max_epochs * p, 2 * floor)
+    # where the limits push a domain above its natural share, its limit on epochs moves along; and a
+    # domain so rare that it may not even reach the floor is still to be seen
+    natural = np.maximum(max_epochs * cap_shares(p, limits), 2 * floor)
     pool = np.empty((0, len(p)))
     for _ in range(10):
         strength = rng.choice(strengths, size=100 * max(n, 10))
@@ -86,8 +88,8 @@ def regmix_design(
             f"only {len(pool)} different mixtures were found within the limits, not {n}.",
             cure=f"ask for {len(pool)} mixtures, or raise the limits or max_epochs",
         )
-    chosen = rng.permutation(len(pool))
-    return _covering(pool[chosen], n)
+    chosen = rng.permutation(len(pool))[:n]
+    return _reach_all(pool[chosen], limits, 2 * floor)
 
 
 def spread_design(
@@ -141,7 +143,7 @@ def farthest(points: Array, n: int) -> NDArray[np.int64]:
 
 
 def cap_rows(W: Array, limits: Array, prior: Array) -> Array:
-    r"""Move every row to the nearest mixture within the limits (`core.simplex.cap_shares`, by rows).
+    r"""Move every row to the nearest mixture within the limits: `cap_shares`, row by row.
 
     :math:`x_k = \min(\lambda r_k, u_k)` with one :math:`\lambda` a row. What the domains of a row
     cannot hold goes to the others in proportion to `prior`.
@@ -160,6 +162,7 @@ def cap_rows(W: Array, limits: Array, prior: Array) -> Array:
     if not broken.any():
         return out
     rows = out[broken]
+    rows[rows < 1e-100] = 0.0  # products with them would not be numbers
     short = np.where(rows > 0, limits, 0.0).sum(axis=1) < 1
     # a trace of every domain: it grows only where the row's own domains are full
     rows[short] = rows[short] + 1e-9 * prior
@@ -186,22 +189,15 @@ def distinct(W: Array) -> Array:
     return W[np.sort(first)]
 
 
-def _covering(pool: Array, n: int) -> Array:
-    """Return n rows of the pool, the first ones but for those needed to reach every domain."""
-    rows = list(range(n))
-    seen = (pool[:n] > 0).sum(axis=0)
-    for domain in np.flatnonzero(seen == 0):
-        holders = np.flatnonzero(pool[:, domain] > 0)
-        if not len(holders):
-            continue
-        # drop a row whose domains all take part elsewhere too
-        spare = [i for i, r in enumerate(rows) if (seen[pool[r] > 0] > 1).all()]
-        if not spare:
-            break
-        seen -= pool[rows[spare[-1]]] > 0
-        rows[spare[-1]] = int(holders[0])
-        seen += pool[holders[0]] > 0
-    return pool[rows]
+def _reach_all(W: Array, limits: Array, trace: float) -> Array:
+    """Give each domain that no row uses a trace in a row of its own, from the last row on."""
+    W = W.copy()
+    unused = np.flatnonzero((W == 0).all(axis=0) & (limits > 0))
+    for i, domain in enumerate(unused[: len(W)]):
+        a = min(trace, limits[domain])
+        W[-1 - i] *= 1 - a
+        W[-1 - i, domain] = a
+    return W
 
 
 def dirichlet_rows(alpha: Array, rng: np.random.Generator) -> Array:

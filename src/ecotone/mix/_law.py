@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
@@ -23,7 +24,7 @@ def canonical_order(W: Array) -> NDArray[np.int64]:
     return np.lexsort(W[::-1])
 
 
-class Law(RegressorMixin, BaseEstimator):
+class Law(RegressorMixin, BaseEstimator, ABC):
     """Base class of mixing laws: regressors from domain shares to held-out losses.
 
     A law writes ``_fit(W, L)`` and ``_predict(W)`` for arrays ``W (n, k)`` and ``L (n, t)``; this
@@ -36,9 +37,12 @@ class Law(RegressorMixin, BaseEstimator):
         solver may promise the optimum. Such a law also has ``_gradient(W) -> (n, t, k)``.
     """
 
+    least_rows = 2
+    rows_per_domain = 0
+
     def rows_needed(self, k: int) -> int:
         """Return the least number of rows the law can be fitted on, for k domains."""
-        return 2
+        return self.least_rows + self.rows_per_domain * k
 
     def fit(self, W: Any, y: Any) -> Self:
         """Fit on trained mixtures.
@@ -90,14 +94,16 @@ class Law(RegressorMixin, BaseEstimator):
         """Whether the law has a gradient."""
         return type(self)._gradient is not Law._gradient
 
+    @abstractmethod
     def _fit(self, W: Array, L: Array) -> None:
-        raise AssertionError("a law defines _fit")
+        """Learn from shares (n, k) and losses (n, t)."""
 
+    @abstractmethod
     def _predict(self, W: Array) -> Array:
-        raise AssertionError("a law defines _predict")
+        """Return losses (n, t) for shares (n, k)."""
 
     def _gradient(self, W: Array) -> Array:
-        raise BadInput(f"{type(self).__name__} has no gradient: it is not smooth.")
+        raise BadInput(f"{type(self).__name__} has no gradient: it is not smooth ({len(W)} rows).")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

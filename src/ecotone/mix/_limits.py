@@ -107,8 +107,9 @@ def check_fits(corpus: Corpus, shares: Array, *, tokens: int, caps: Caps) -> Non
     for name, share, limit in zip(corpus.names, shares, limits, strict=True):
         if share > limit * (1 + 1e-9):
             epochs = share * tokens / max(float(corpus[name].tokens or 0), 1.0)
+            floored = math.floor(limit * 1e4) / 1e4
             raise Infeasible(
                 f"{name}: {share:.4g} of {tokens:,} tokens is {epochs:.4g} epochs; the cap allows "
                 f"{limit:.4g}.",
-                cure=f"--caps {math.ceil(epochs)}, or at most {name}={math.floor(limit * 1e4) / 1e4:g}",
+                cure=f"--caps {math.ceil(epochs)}, or at most {name}={floored:g}",
             )

@@ -53,12 +53,10 @@ class BiMix(Law):
     ([1], [0.3])
     """
 
+    least_rows = 6  # four numbers a target, a row to see an error, one to choose the domain
+
     def __init__(self, *, own: Sequence[int] | None = None) -> None:
         self.own = own
-
-    def rows_needed(self, k: int) -> int:
-        """Return 6: four numbers a target, a row to see an error, one to choose the domain."""
-        return 6
 
     def _fit(self, W: Array, L: Array) -> None:
         t, k = L.shape[1], W.shape[1]

@@ -54,6 +54,8 @@ class BoostedTrees(Law):
     .. [1] Liu et al., RegMix, ICLR 2025.
     """
 
+    least_rows = 8  # a leaf on each side of a split, and rows to set aside
+
     def __init__(
         self,
         *,
@@ -64,10 +66,6 @@ class BoostedTrees(Law):
         self.recipe = recipe
         self.patience = patience
         self.random_state = random_state
-
-    def rows_needed(self, k: int) -> int:
-        """Return 8: a leaf on each side of a split, and rows to set aside."""
-        return 8
 
     def _fit(self, W: Array, L: Array) -> None:
         if self.recipe not in ("long", "early_stop"):

@@ -86,7 +86,7 @@ class CountingOracle(BaseEstimator):
         tokens: int,
         targets: tuple[str, ...] | None = None,
         split: str = "dev",
-        most: int = 32_768,
+        most: int = 4_096,
         horizon: int | None = None,
         **params: Any,
     ) -> CountingOracle:

@@ -102,6 +102,8 @@ class EffectiveData(Law):
         good = objective <= 1.2 * objective.min(axis=1, keepdims=True) + 3e-5
         self.params_ = [p[g] for p, g in zip(full, good, strict=True)]
         self.convex_ = self.residual is None
+        # a sum of log-convex terms: E, and u^-a with u concave
+        self.log_convex_targets_ = np.full(L.shape[1], self.convex_)
         self.trees_ = self._fit_trees(W, y) if self.residual else []
 
     def _fit_trees(self, W: Array, y: Array) -> list[Any]:

@@ -62,16 +62,14 @@ class ExponentialLaw(Law):
     True
     """
 
+    least_rows = 6  # the bound and the pull replace missing rows, if poorly
+
     def __init__(
         self, *, reach: float | None = None, pull: float = 1e-7, delta: float = 1.0
     ) -> None:
         self.reach = reach
         self.pull = pull
         self.delta = delta
-
-    def rows_needed(self, k: int) -> int:
-        """Return 6: the bound and the pull replace missing rows, if poorly."""
-        return 6
 
     def _fit(self, W: Array, L: Array) -> None:
         order = canonical_order(W)

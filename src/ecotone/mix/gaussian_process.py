@@ -58,12 +58,10 @@ class GaussianProcess(Law):
     True
     """
 
+    least_rows = 4  # below, there is no scale to be learned
+
     def __init__(self, *, floor: float = 3e-3) -> None:
         self.floor = floor
-
-    def rows_needed(self, k: int) -> int:
-        """Return 4: below, there is no scale to be learned."""
-        return 4
 
     def _fit(self, W: Array, L: Array) -> None:
         self.order_ = canonical_order(W)

@@ -16,11 +16,11 @@ from ecotone.mix._limits import Caps, check_caps, check_fits
 @method(name="hand", paper="", needs=set(), handles=set())
 def hand(
     corpus: Corpus,
-    target: str | None = None,
+    target: str | None,
     *,
     tokens: int,
-    caps: Caps = None,
-    rng: np.random.Generator | None = None,
+    caps: Caps,
+    rng: np.random.Generator | None,
     shares: Mapping[str, float] | None = None,
 ) -> Mixture:
     """Take the shares as they are, or say what is wrong with them.
@@ -31,13 +31,13 @@ def hand(
     ----------
     corpus : Corpus
         Must hold every domain named; domains not named get 0.
-    target : str, optional
+    target : str or None
         Not looked at.
     tokens : int
         Tokens of the whole training.
-    caps : float or mapping of str to float
-        Most epochs, of every domain or by name; no cap by default.
-    rng : Generator, optional
+    caps : float, mapping of str to float, or None
+        Most epochs: of every domain, of the named ones, or no cap.
+    rng : Generator or None
         Not looked at.
     shares : mapping of str to float
         Share of each domain; they sum to 1.

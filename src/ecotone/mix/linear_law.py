@@ -38,9 +38,8 @@ class LinearLaw(Law):
     [4.0]
     """
 
-    def rows_needed(self, k: int) -> int:
-        """Return k + 1: k numbers are free on the simplex, one row is left to see an error."""
-        return k + 1
+    # k numbers are free on the simplex, and one row is left to see an error
+    least_rows, rows_per_domain = 1, 1
 
     def _fit(self, W: Array, L: Array) -> None:
         mean_w, mean_l = W.mean(axis=0), L.mean(axis=0)

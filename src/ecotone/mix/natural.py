@@ -13,31 +13,31 @@ from ecotone.mix._limits import Caps, capped_mixture, domain_tokens
 @method(name="natural", paper="", needs=set(), handles=set())
 def natural(
     corpus: Corpus,
-    target: str | None = None,
+    target: str | None,
     *,
     tokens: int,
-    caps: Caps = None,
-    rng: np.random.Generator | None = None,
+    caps: Caps,
+    rng: np.random.Generator | None,
 ) -> Mixture:
     r"""Give every domain its share of the tokens at hand.
 
     .. math:: p_k = n_k / \sum_j n_j
 
     It is what a training on everything, shuffled together, does. All domains of the corpus take
-    part, the target too. Under caps the nearest mixture in Kullback-Leibler divergence is taken; one
-    cap for all domains binds all of them or none, as all are repeated equally often.
+    part, the target too. Under caps the nearest mixture in Kullback-Leibler divergence is taken;
+    one cap for all domains binds all of them or none, as all are repeated equally often.
 
     Parameters
     ----------
     corpus : Corpus
         With its tokens counted.
-    target : str, optional
+    target : str or None
         Not looked at.
     tokens : int
         Tokens of the whole training.
-    caps : float or mapping of str to float
-        Most epochs, of every domain or by name; no cap by default.
-    rng : Generator, optional
+    caps : float, mapping of str to float, or None
+        Most epochs: of every domain, of the named ones, or no cap.
+    rng : Generator or None
         Not looked at.
 
     Raises

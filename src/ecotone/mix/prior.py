@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,36 @@ from sklearn.base import clone
 from ecotone.mix._law import Law
 
 Array = NDArray[np.float64]
+KEPT = 16  # questions whose answers are kept
+
+
+class Remembered:
+    """A prior that keeps its last answers: the members of an average ask the same questions.
+
+    Parameters
+    ----------
+    prior : object with ``predict`` and perhaps ``gradient``
+        What is asked.
+    """
+
+    def __init__(self, prior: Any) -> None:
+        self.prior = prior
+        self._kept: OrderedDict[tuple[str, bytes], Array] = OrderedDict()
+        if hasattr(prior, "gradient"):
+            self.gradient = partial(self._ask, "gradient")
+
+    def predict(self, W: Array) -> Array:
+        """Return the prior's prediction, (n, t)."""
+        return self._ask("predict", W)
+
+    def _ask(self, what: str, W: Array) -> Array:
+        W = np.ascontiguousarray(W, dtype=np.float64)
+        key = (what, W.tobytes())
+        if key not in self._kept:
+            self._kept[key] = getattr(self.prior, what)(W)
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return self._kept[key]
 
 
 class WithPrior(Law):

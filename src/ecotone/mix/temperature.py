@@ -14,11 +14,11 @@ from ecotone.mix._limits import Caps, capped_mixture, domain_tokens
 @method(name="temperature", paper="", needs=set(), handles=set())
 def temperature(
     corpus: Corpus,
-    target: str | None = None,
+    target: str | None,
     *,
     tokens: int,
-    caps: Caps = None,
-    rng: np.random.Generator | None = None,
+    caps: Caps,
+    rng: np.random.Generator | None,
     tau: float = 3.3,
 ) -> Mixture:
     r"""Flatten the natural shares by a temperature.
@@ -32,13 +32,13 @@ def temperature(
     ----------
     corpus : Corpus
         With its tokens counted.
-    target : str, optional
+    target : str or None
         Not looked at.
     tokens : int
         Tokens of the whole training.
-    caps : float or mapping of str to float
-        Most epochs, of every domain or by name; no cap by default.
-    rng : Generator, optional
+    caps : float, mapping of str to float, or None
+        Most epochs: of every domain, of the named ones, or no cap.
+    rng : Generator or None
         Not looked at.
     tau : float
         Temperature, 1 or more; may be infinite.

@@ -13,11 +13,11 @@ from ecotone.mix._limits import Caps, capped_mixture, domain_tokens
 @method(name="uniform", paper="", needs=set(), handles=set())
 def uniform(
     corpus: Corpus,
-    target: str | None = None,
+    target: str | None,
     *,
     tokens: int,
-    caps: Caps = None,
-    rng: np.random.Generator | None = None,
+    caps: Caps,
+    rng: np.random.Generator | None,
 ) -> Mixture:
     r"""Give every domain that has tokens the same share.
 
@@ -30,13 +30,13 @@ def uniform(
     ----------
     corpus : Corpus
         With its tokens counted.
-    target : str, optional
+    target : str or None
         Not looked at.
     tokens : int
         Tokens of the whole training.
-    caps : float or mapping of str to float
-        Most epochs, of every domain or by name; no cap by default.
-    rng : Generator, optional
+    caps : float, mapping of str to float, or None
+        Most epochs: of every domain, of the named ones, or no cap.
+    rng : Generator or None
         Not looked at.
 
     Raises

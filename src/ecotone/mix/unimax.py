@@ -17,11 +17,11 @@ Array = NDArray[np.float64]
 @method(name="unimax", paper="", needs=set(), handles=set())
 def unimax(
     corpus: Corpus,
-    target: str | None = None,
+    target: str | None,
     *,
     tokens: int,
-    caps: Caps = None,
-    rng: np.random.Generator | None = None,
+    caps: Caps,
+    rng: np.random.Generator | None,
     epochs: float = 4.0,
 ) -> Mixture:
     r"""Divide the training equally, but repeat no domain more than so many times.
@@ -34,13 +34,13 @@ def unimax(
     ----------
     corpus : Corpus
         With its tokens counted.
-    target : str, optional
+    target : str or None
         Not looked at.
     tokens : int
         Tokens of the whole training.
-    caps : float or mapping of str to float
-        Further limits on epochs, of every domain or by name.
-    rng : Generator, optional
+    caps : float, mapping of str to float, or None
+        Further limits on epochs: of every domain, of the named ones, or none.
+    rng : Generator or None
         Not looked at.
     epochs : float
         Most epochs of any domain.

@@ -1,9 +1,9 @@
 """How far apart are the domains.
 
-A method of this room is a function ``(A, B, *, rng) -> float``: a distance between two samples of rows,
-``A (n, d)`` and ``B (m, d)``, larger when they differ more. The room adds the features of text, the
-permutation null, the intervals and the domain-by-domain table (`table`). Its do-nothing answer is the
-null itself: a distance inside the null interval says "no shift to be seen".
+A method of this room is a function ``(A, B, *, rng) -> float``: a distance between two samples of
+rows, ``A (n, d)`` and ``B (m, d)``, larger when they differ more. The room adds the features of
+text, the permutation null, the intervals and the domain-by-domain table (`table`). Its do-nothing
+answer is the null itself: a distance inside the null interval says "no shift to be seen".
 """
 
 from __future__ import annotations

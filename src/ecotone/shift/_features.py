@@ -26,9 +26,7 @@ def pieces(docs: Iterable[Doc], rows: int, rng: np.random.Generator) -> list[str
     as many as it has room for. Only the drawn documents are held (reservoir sampling).
     """
     held: list[str] = []
-    seen = 0
-    for doc in docs:
-        seen += 1
+    for seen, doc in enumerate(docs, start=1):
         if len(held) < rows:
             held.append(doc.text)
         else:

@@ -92,6 +92,7 @@ def table(
     draws: int = 49,
     seed: int = 0,
     layout: bool = False,
+    tick: Callable[[int, int], None] = lambda _done, _total: None,
     **params: Any,
 ) -> ShiftTable:
     """Measure the distance between all pairs of domains of a corpus.
@@ -111,6 +112,8 @@ def table(
     layout : bool
         Keep line breaks and indentation; by default runs of white space count as one space, so
         that domains do not differ by page layout alone.
+    tick : callable
+        Told how many pairs are done, and of how many.
     **params
         Parameters of the measure.
     """
@@ -128,6 +131,7 @@ def table(
     k = len(X)
     out = {w: np.zeros((k, k)) for w in ("value", "low", "high", "null", "p")}
     out["p"] += np.eye(k)
+    done = 0
     for i in range(k):
         for j in range(i + 1, k):
             rng = stream(seed, "pair", *sorted((corpus.names[i], corpus.names[j])))
@@ -135,6 +139,8 @@ def table(
             back = _measure(function, X[j], X[i], draws, rng, params) if directed else pair
             for word in out:
                 out[word][i, j], out[word][j, i] = pair[word], back[word]
+            done += 1
+            tick(done, k * (k - 1) // 2)
     return ShiftTable(
         measure, corpus.names, out["value"], out["low"], out["high"], out["null"], out["p"], rows
     )

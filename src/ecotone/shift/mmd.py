@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from ecotone.core.errors import BadInput, TooFewRows
+from ecotone.core.errors import BadInput
 from ecotone.core.method import method
+from ecotone.shift._rows import two_samples
 
 Array = NDArray[np.float64]
 
@@ -51,14 +52,13 @@ def mmd(
     >>> round(mmd(A, A + 10, bandwidth=1.0), 4)
     1.2131
     """
-    A, B = (np.asarray(X, dtype=np.float64) for X in (A, B))
+    del rng  # the protocol's: nothing is drawn
+    A, B = two_samples(A, B, name="mmd", least=2)
     n, m = len(A), len(B)
-    if min(n, m) < 2:
-        raise TooFewRows(f"mmd needs 2 rows a side; there are {n} and {m}.", cure="more rows")
     both = np.vstack([A, B])
     squared = cdist(both, both, "sqeuclidean")
     if bandwidth is None:
-        bandwidth = float(np.sqrt(np.median(squared[np.triu_indices(n + m, 1)])))
+        bandwidth = float(np.median(np.sqrt(squared[np.triu_indices(n + m, 1)])))
         # rows that are mostly equal leave no scale: any will do
         bandwidth = bandwidth if bandwidth > 0 else 1.0
     if not bandwidth > 0:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ecotone.core.errors import BadInput
 from ecotone.core.method import method
+from ecotone.shift._rows import two_samples
 
 Array = NDArray[np.float64]
 
@@ -58,11 +59,15 @@ def ngrams(
     >>> ngrams(np.array([[2.0, 0.0]]), np.array([[2.0, 0.0]]))
     0.0
     """
-    if smoothing <= 0:
+    del rng  # the protocol's: nothing is drawn
+    if not smoothing > 0:
         raise BadInput("ngrams: smoothing must be above 0.", cure="-p smoothing=0.5")
     if kind not in ("js", "kl"):
         raise BadInput(f"ngrams: no divergence is called {kind!r}.", cure="-p kind=js or kl")
-    p, q = (np.asarray(X, dtype=np.float64).sum(axis=0) + smoothing for X in (A, B))
+    A, B = two_samples(A, B, name="ngrams")
+    if min(A.min(initial=0.0), B.min(initial=0.0)) < 0:
+        raise BadInput("ngrams: a count is negative.", cure="give counts of 0 or more")
+    p, q = (X.sum(axis=0) + smoothing for X in (A, B))
     p, q = p / p.sum(), q / q.sum()
     if kind == "kl":
         return float(max(p @ np.log(p / q), 0.0))

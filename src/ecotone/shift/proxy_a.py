@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecotone.core.errors import TooFewRows
+from ecotone.core.errors import BadInput
 from ecotone.core.method import method
+from ecotone.shift._rows import two_samples
 
 Array = NDArray[np.float64]
 
@@ -54,16 +55,17 @@ def proxy_a(
     >>> proxy_a(A, A + 100, rng=np.random.default_rng(0))
     2.0
     """
-    A, B = (np.asarray(X, dtype=np.float64) for X in (A, B))
-    if min(len(A), len(B)) < folds:
-        raise TooFewRows(
-            f"proxy_a needs {folds} rows a side; there are {len(A)} and {len(B)}.",
-            cure="-p folds=2, or more rows",
+    if folds < 2 or not ridge > 0:
+        raise BadInput(
+            f"proxy_a: folds = {folds}, ridge = {ridge}.", cure="-p folds=5 -p ridge=0.01"
         )
+    A, B = two_samples(A, B, name="proxy_a", least=folds)
     X = np.vstack([A, B])
     X = np.column_stack([X - X.mean(axis=0), np.ones(len(X))])
     y = np.r_[-np.ones(len(A)), np.ones(len(B))]
-    fold = np.r_[rng.permutation(len(A)) % folds, rng.permutation(len(B)) % folds]
+    # one draw for both sides: swapping them changes nothing
+    draw = rng.random(max(len(A), len(B)))
+    fold = np.concatenate([np.argsort(np.argsort(draw[: len(X)])) % folds for X in (A, B)])
     score = np.empty(len(X))
     scale = ridge * (X[:, :-1] ** 2).mean() * np.eye(X.shape[1])
     scale[-1, -1] = 0.0  # the level is not penalised

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ecotone.core.errors import BadInput, MissingExtra, TooFewRows
+from ecotone.core.errors import BadInput, MissingExtra
 from ecotone.core.method import method
+from ecotone.shift._rows import two_samples
 
 Array = NDArray[np.float64]
 
@@ -57,15 +58,13 @@ def wasserstein(
     >>> round(wasserstein(A, A + 3, rng=np.random.default_rng(0)), 6)
     3.0
     """
-    A, B = (np.asarray(X, dtype=np.float64) for X in (A, B))
-    if min(len(A), len(B)) < 1:
-        raise TooFewRows("wasserstein needs a row on each side.", cure="more rows")
+    A, B = two_samples(A, B, name="wasserstein")
+    if directions < 1:
+        raise BadInput(f"wasserstein: {directions} directions.", cure="-p directions=64")
     if kind == "exact":
         return _exact(A, B)
     if kind != "sliced":
-        raise BadInput(
-            f"wasserstein: no kind is called {kind!r}.", cure="-p kind=sliced or exact"
-        )
+        raise BadInput(f"wasserstein: no kind is called {kind!r}.", cure="-p kind=sliced or exact")
     theta = rng.normal(size=(A.shape[1], directions))
     theta /= np.linalg.norm(theta, axis=0)
     a, b = np.sort(A @ theta, axis=0), np.sort(B @ theta, axis=0)

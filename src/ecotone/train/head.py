@@ -1,8 +1,9 @@
 """The output layer and its loss, block of rows by block of rows.
 
-The logits of a step (2,048 tokens by 1,024 words: 8 MB) do not fit into a core's cache; made whole,
-they are written and read six times over. Here a block of a few hundred rows is made, turned into its
-loss and its gradient in place, and used up before the next one: the same numbers, no big array.
+The logits of a step (2,048 tokens by 1,024 words: 8 MB) do not fit into a core's cache; made
+whole, they are written and read six times over. Here a block of a few hundred rows is made, turned
+into its loss and its gradient in place, and used up before the next one: the same numbers, no big
+array.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ class OutputLoss(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor) -> Tensor:
         """Return the mean loss, nats; hidden (N, W), weight (V, W), target (N,)."""
         n, vocab = len(hidden), len(weight)
-        want = ctx.needs_input_grad[0]
+        want = any(ctx.needs_input_grad[:2])
         rows = max(16, min(512, BLOCK // vocab))
-        room = torch.empty(min(rows, n), vocab)
+        room = hidden.new_empty(min(rows, n), vocab)
         d_hidden = torch.empty_like(hidden) if want else hidden
         d_weight = torch.zeros_like(weight) if want else weight
-        total = torch.zeros(())
+        total = hidden.new_zeros(())
         for first in range(0, n, rows):
             h, y = hidden[first : first + rows], target[first : first + rows, None]
             block = torch.mm(h, weight.t(), out=room[: len(h)])
@@ -45,7 +46,7 @@ class OutputLoss(torch.autograd.Function):
         return total / n
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         """Scale the gradients that `forward` left."""
         d_hidden, d_weight = ctx.saved_tensors
         return d_hidden * grad, d_weight * grad, None
@@ -60,4 +61,5 @@ def output_loss(hidden: Tensor, weight: Tensor, target: Tensor) -> Tensor:
     weight : Tensor, shape (V, W)
     target : Tensor of int64, shape (N,)
     """
-    return OutputLoss.apply(hidden, weight, target)
+    loss: Tensor = OutputLoss.apply(hidden, weight, target)
+    return loss

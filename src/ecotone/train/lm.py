@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecotone.core.files import replacing, write_json
+from ecotone.core.files import fingerprint, replacing, write_json
 from ecotone.core.mixture import Mixture, Phase
 from ecotone.core.seeds import derive
 from ecotone.data.tokens import TokenStore
@@ -104,7 +104,8 @@ class Block(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(mixed.transpose(1, 2).reshape(B, T, W))
-        return x + self.down(F.relu(self.up(self.norm2(x))))
+        out: Tensor = x + self.down(F.relu(self.up(self.norm2(x))))
+        return out
 
 
 class TinyLM(nn.Module):
@@ -142,7 +143,8 @@ class TinyLM(nn.Module):
         x = self.tokens(ids) + self.places.weight[: ids.shape[1]]
         for block in self.blocks:
             x = block(x)
-        return self.norm(x)
+        out: Tensor = self.norm(x)
+        return out
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map ids (B, T) to logits (B, T, V)."""
@@ -196,7 +198,7 @@ def train(
     split: str = "dev",
     checkpoint: Path | None = None,
     every: int = 200,
-    tick: Callable[[int, int], None] = lambda step, steps: None,
+    tick: Callable[[int, int], None] = lambda _step, _steps: None,
 ) -> Trained:
     """Train a tiny decoder on a mixture and measure its held-out loss on every domain.
 
@@ -226,9 +228,10 @@ def train(
     )  # fmt: skip
     model = TinyLM(config, derive(seed, "init"))
     optimiser = _optimiser(model, recipe)
-    state = {"step": 0, "cpu": 0.0, "wall": 0.0, "curve": []}
+    state: dict[str, Any] = {"step": 0, "cpu": 0.0, "wall": 0.0, "curve": []}
+    identity = fingerprint([store.fingerprint, mixture.fingerprint, asdict(recipe), seed])
     if checkpoint is not None:
-        state = _resume(checkpoint, model, optimiser) or state
+        state = _resume(checkpoint, identity, model, optimiser) or state
     curve, recent = [tuple(c) for c in state["curve"]], torch.zeros(())
     stride = max(1, recipe.steps // 50)
     model.train()
@@ -236,7 +239,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * _schedule(step, recipe)
         loss = model.loss(torch.from_numpy(ids))
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         optimiser.zero_grad()
         recent += loss.detach()
@@ -246,14 +249,16 @@ def train(
             if checkpoint is not None and (step + 1) // every > (step + 1 - stride) // every:
                 used = state["cpu"] + time.process_time() - began_cpu
                 spent = state["wall"] + time.monotonic() - began
-                _keep(checkpoint, model, optimiser, step + 1, curve, used, spent)
+                facts = {"step": step + 1, "curve": curve, "cpu": used, "wall": spent}
+                _keep(checkpoint, model, optimiser, {**facts, "identity": identity})
         tick(step + 1, recipe.steps)
     windows = {n: window_losses(model, store, n, split, recipe.eval_tokens) for n in store.names}
     losses = {n: float(w.mean()) for n, w in windows.items()}
     bits = {n: v / math.log(2) / store.bytes_per_token(n, split) for n, v in losses.items()}
     return Trained(
-        losses, bits, curve, reading.asked_got(mixture), recipe.steps * recipe.batch * recipe.context,
-        config.parameters, state["cpu"] + time.process_time() - began_cpu,
+        losses, bits, curve, reading.asked_got(mixture),
+        recipe.steps * recipe.batch * recipe.context, config.parameters,
+        state["cpu"] + time.process_time() - began_cpu,
         state["wall"] + time.monotonic() - began,
         windows[store.target].tolist() if store.target else [], model,
     )  # fmt: skip
@@ -311,23 +316,26 @@ def window_losses(
 
 
 def _keep(
-    folder: Path, model: nn.Module, optimiser: torch.optim.AdamW, step: int,
-    curve: list[tuple[int, float]], cpu: float, wall: float,
-) -> None:  # fmt: skip
-    """Write weights and optimiser state as safetensors; one file per step, the newest counts."""
+    folder: Path, model: nn.Module, optimiser: torch.optim.AdamW, facts: dict[str, Any]
+) -> None:
+    """Write weights and optimiser state as safetensors; the newest state replaces the last."""
     from safetensors.torch import save_file
 
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     for i, p in enumerate(p for g in optimiser.param_groups for p in g["params"]):
         for key in ("exp_avg", "exp_avg_sq", "step"):
             tensors[f"adam.{i}.{key}"] = optimiser.state[p][key]
-    facts = {"step": step, "curve": curve, "cpu": cpu, "wall": wall}
     with replacing(folder / "state.safetensors") as part:
         save_file(tensors, part, metadata={"facts": json.dumps(facts)})
 
 
-def _resume(folder: Path, model: nn.Module, optimiser: torch.optim.AdamW) -> dict[str, Any] | None:
-    """Load the newest state into model and optimiser, or return None when there is none."""
+def _resume(
+    folder: Path, identity: str, model: nn.Module, optimiser: torch.optim.AdamW
+) -> dict[str, Any] | None:
+    """Load the newest state into model and optimiser.
+
+    Returns None, and loads nothing, when there is none or it is of another training.
+    """
     from safetensors import safe_open
 
     file = folder / "state.safetensors"
@@ -335,6 +343,8 @@ def _resume(folder: Path, model: nn.Module, optimiser: torch.optim.AdamW) -> dic
         return None
     with safe_open(file, framework="pt") as kept:
         facts: dict[str, Any] = json.loads(kept.metadata()["facts"])
+        if facts["identity"] != identity:
+            return None
         model.load_state_dict(
             {k[6:]: kept.get_tensor(k) for k in kept.keys() if k.startswith("model.")}  # noqa: SIM118
         )
@@ -366,19 +376,23 @@ def run_task(
     corpus: str,
     checkpoint: str | None = None,
     keep: str | None = None,
+    tick: Callable[[int, int], None] = lambda _step, _steps: None,
 ) -> dict[str, Any]:
     """Train one mixture as a task of the engine; everything that goes in and out is JSON.
 
-    `corpus`, the fingerprint of the tokens, only serves to tell tasks apart.
+    `corpus`, the fingerprint of the tokens, only serves to tell tasks apart; `tick` is told how far
+    the training is.
     """
+    del corpus
     torch.set_num_threads(1)
     hold_memory()
     phases = tuple(Phase(p["until"], p["weights"]) for p in mixture.get("phases", ()))
     mixed = Mixture(mixture["weights"], phases, mixture.get("caps", {}))
     folder = Path(checkpoint) if checkpoint else None
     result = train(
-        TokenStore(Path(store)), mixed, Recipe(**recipe), seed=seed, split=split, checkpoint=folder
-    )
+        TokenStore(Path(store)), mixed, Recipe(**recipe), seed=seed, split=split,
+        checkpoint=folder, tick=tick,
+    )  # fmt: skip
     if keep and result.model is not None:
         save_model(result.model, Path(keep))
     if folder and folder.exists():

@@ -1,8 +1,8 @@
 """Which window of which domain is read when: a mixture, honoured exactly.
 
 A training of T tokens reads T / context windows. Each domain gets its share of them by largest
-remainders, never more than its cap allows, and they are spread evenly over the training, so that two
-runs of one mixture differ by their seed and not by the luck of the draw.
+remainders, never more than its cap allows, and they are spread evenly over the training, so that
+two runs of one mixture differ by their seed and not by the luck of the draw.
 """
 
 from __future__ import annotations
@@ -112,15 +112,9 @@ def plan(
         )
     share = min(1.0, tokens / horizon) if horizon else 1.0
     pool = {n: _pool(store, n, context, share, mixture) for n in store.names}
-    spans = [(0.0, 1.0, mixture.weights)]
-    if mixture.phases:
-        ends = [p.until for p in mixture.phases]
-        spans = [
-            (a, p.until, p.weights) for a, p in zip([0.0, *ends], mixture.phases, strict=False)
-        ]
     room = {n: _room(pool[n], mixture.caps.get(n)) for n in store.names}
     order: list[NDArray[np.int64]] = []
-    for first, last, weights in spans:
+    for first, last, weights in _spans(mixture):
         count = (round(last * steps) - round(first * steps)) * batch
         parts = _divide(store.names, weights, count, room)
         order.append(_interleave(parts, stream(seed, "order", first)))
@@ -135,6 +129,19 @@ def plan(
         if len(mine):
             start[mine] = _starts(store, name, len(mine), pool[name], context, seed)
     return Plan(domain, start, windows, pool, store.names, context)
+
+
+def _spans(mixture: Mixture) -> list[tuple[float, float, Mapping[str, float]]]:
+    """Return (start, end, weights) in order; phases that change nothing are one span."""
+    spans: list[tuple[float, float, Mapping[str, float]]] = []
+    start = 0.0
+    for phase in mixture.phases:
+        if spans and spans[-1][2] == phase.weights:
+            spans[-1] = (spans[-1][0], phase.until, phase.weights)
+        else:
+            spans.append((start, phase.until, phase.weights))
+        start = phase.until
+    return spans or [(0.0, 1.0, mixture.weights)]
 
 
 def _pool(store: TokenStore, name: str, context: int, share: float, mixture: Mixture) -> int:
@@ -202,7 +209,9 @@ def _starts(
     return np.concatenate(parts)[:count]
 
 
-def batches(store: TokenStore, plan: Plan, batch: int, first: int = 0) -> Iterator[NDArray]:
+def batches(
+    store: TokenStore, plan: Plan, batch: int, first: int = 0
+) -> Iterator[NDArray[np.int64]]:
     """Yield arrays of int64, shape (batch, context + 1), from step `first` on."""
     data = [store.tokens(n) for n in plan.names]
     span = plan.context + 1

@@ -110,7 +110,7 @@ def test_a_plugin_is_in_the_catalogue_and_keeps_the_laws(plugin):
         ("cure=", "why=", "no cure"),
         ("float(scale", "float(np.random.default_rng().random() + scale", r"d\(A, B\)"),
         ("    return float", "    A -= 1.0\n    return float", "read-only"),
-        ("A.mean(axis=0) - B.mean(axis=0)", "A[0] - B[0]", "distances at growing shifts"),
+        ("A.mean(axis=0) - B.mean(axis=0)", "0 * A.mean(axis=0)", "distances at growing shifts"),
     ],
 )
 def test_a_method_that_breaks_a_law_is_found(plugin, old, new, says):

@@ -174,11 +174,10 @@ def test_an_empty_domain_is_said(tmp_path):
         prepare(text_corpus({"a": [], "t": ["x", "y", "z"]}, "t"), tmp_path, OPTIONS)
 
 
-def test_a_source_made_of_held_out_text_is_said(texts, tmp_path):
+def test_a_source_made_of_held_out_text_is_said(texts, store, tmp_path):
+    stolen = {**texts, "low": texts_of(store, "target", "test")}
     with pytest.raises(BadInput, match="low has no train text") as error:
-        all_held = {**texts, "low": texts["target"]}
-        options = replace(OPTIONS, target_split=(0.01, 0.49, 0.5), source_split=(0.02, 0.49, 0.49))
-        prepare(text_corpus(all_held, "target"), tmp_path, options)
+        prepare(text_corpus(stolen, "target"), tmp_path, OPTIONS)
     assert "copies of held-out text" in error.value.why
 
 
@@ -270,7 +269,7 @@ def test_a_large_domain_is_sampled_and_its_size_estimated(tmp_path):
     part = prepare(text_corpus(texts, "t"), tmp_path / "part", replace(OPTIONS, limit=limit))
     assert part.meta["domains"]["big"]["sampled"] < 1
     assert part.count("big") < full.count("big") / 2
-    assert part.full_count("big") == pytest.approx(full.full_count("big"), rel=0.15)
+    assert part.full_count("big") == pytest.approx(full.full_count("big"), rel=0.01)
     assert any(f.code == "C102" for f in part.findings)
     # the target is never sampled
     assert part.count("t") == full.count("t")

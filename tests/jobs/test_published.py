@@ -165,9 +165,10 @@ def test_calibration_speaks_in_losses_of_the_large_scale(runs, tmp_path):
     given = {"natural": prior(), "out": tmp_path, **FAST}
     chosen = choose_from_trials(runs, "pile_cc", calibrate=large, **given)
     table = chosen.analysis["calibration"]
-    assert [table[t]["slope"] for t in runs.targets] == pytest.approx(slopes, abs=0.1)
+    # the domains were grouped, so the law follows the losses only roughly
+    assert [table[t]["slope"] for t in runs.targets] == pytest.approx(slopes.tolist(), abs=0.2)
     measured = chosen.analysis["cv"]["target"]["measured"]
-    np.testing.assert_allclose(measured, big[:, 0], rtol=0.02)
+    np.testing.assert_allclose(measured, big[:, 0], rtol=0.05)
     assert chosen.run.manifest.inputs["large"] == large.fingerprint
     assert "M403" in [f["code"] for f in chosen.analysis["findings"]]
     two = Trials(large.weights, large.scores[:, :2], runs.domains, runs.targets[:2])
@@ -205,10 +206,12 @@ def test_both_shapes_of_csv_through_the_command_line(runs, tmp_path, command):
         "--target",
         "pile_cc",
         "--method",
-        "log_linear",
+        "effective_data",
+        "-p",
+        "starts=1",
+        "-p",
+        "form=shared",
         "--json",
-        "--tolerance",
-        "0.05",
     ]
     answers = []
     for trials in (["--trials", "w.csv", "--losses", "l.csv"], ["--trials", "one.csv"]):

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from ecotone.core.errors import BadInput
 from ecotone.core.seeds import stream
 from ecotone.core.trials import Trials
+from ecotone.data.published import regmix_runs
+from ecotone.mix.boosted_trees import BoostedTrees
+from ecotone.mix.effective_data import EffectiveData
 from ecotone.mix.objective import TargetLoss
 from ecotone.mix.sequential import ensemble, first_runs, measured_or, next_runs
 
@@ -150,3 +153,17 @@ def _regret(
     score = measured_or(predicted, known, objective, trials.weights)
     lowest = float(losses.min())
     return float(losses[np.argmin(score)]) - lowest, float(losses[np.argmin(predicted)]) - lowest
+
+
+def suite_rows(seeds: int = 3) -> list[dict[str, float | int | str]]:
+    """Replay the published runs: chosen ones against random ones, with two laws for the latter."""
+    trials = regmix_runs()
+    law = EffectiveData(starts=2)
+    rows: list[dict[str, float | int | str]] = []
+    for name, made in (
+        ("chosen, effective_data", replay(trials, law=law, seeds=seeds)),
+        ("random, effective_data", random_runs(trials, law=law, seeds=seeds)),
+        ("random, boosted_trees", random_runs(trials, law=BoostedTrees(), seeds=seeds)),
+    ):
+        rows += [{**row, "chosen": name} for row in made.rows()]
+    return rows

@@ -382,7 +382,7 @@ def _write(
     end = tokenizer.token_to_id(END)
     dtype = _dtype(tokenizer)
     count = {s: {"tokens": 0, "bytes": 0, "documents": 0} for s in SPLITS}
-    left_out = 0
+    left_out = whole = 0
     with (
         replacing(folder / f"{survey.name}.train.bin") as train,
         replacing(folder / f"{survey.name}.dev.bin") as dev,
@@ -398,8 +398,10 @@ def _write(
                 if side == "train" and _contains(held_out, code):
                     left_out += 1
                     side = ""
+                elif side == "train":
+                    whole += len(doc.text.encode()) + 1
                 # the low bits are independent of the high ones that decide the side
-                elif (many or side == "train") and (code & 0xFFFFFF) >= keep * 0x1000000:
+                if side and (many or side == "train") and (code & 0xFFFFFF) >= keep * 0x1000000:
                     side = ""
                 sides.append(side)
             texts = [d.text for d, s in zip(batch, sides, strict=True) if s]
@@ -412,12 +414,14 @@ def _write(
                     part["tokens"] += len(ids)
                     part["bytes"] += len(doc.text.encode()) + 1
                     part["documents"] += 1
+    part = count["train"]
     return {
         "documents": survey.documents,
         "bytes": survey.bytes,
         "left_out": left_out,
         "sampled": keep,
-        "train_tokens": round(count["train"]["tokens"] / keep),
+        # by bytes, of which the whole is known: far closer than the share of documents
+        "train_tokens": round(part["tokens"] * whole / max(part["bytes"], 1)),
         "splits": count,
     }
 

@@ -13,13 +13,13 @@ from ecotone.core.files import write_json
 from ecotone.core.method import find
 from ecotone.core.mixture import Mixture
 from ecotone.core.run import Manifest, Run
-from ecotone.core.seeds import stream
 from ecotone.core.verdict import Verdict
 from ecotone.data.tokens import TokenOptions
 from ecotone.jobs.confirm import confirm_runs
 from ecotone.jobs.describe import cost, describe
 from ecotone.jobs.trials import tokenised
 from ecotone.jobs.ways import Settings, Steps, by_method, limits_of
+
 
 @dataclass(frozen=True)
 class Chosen:

@@ -109,7 +109,9 @@ def confirm_runs(
     if store.target is None:
         raise BadInput("a verdict needs a target.", cure="--target NAME")
     base_name = against if isinstance(against, str) else against.made_by
-    base = against if isinstance(against, Mixture) else rule_mixture(against, store, mixture, tokens)
+    base = (
+        against if isinstance(against, Mixture) else rule_mixture(against, store, mixture, tokens)
+    )
     named = {RECOMMENDED: mixture, base_name: base}
     named |= {n: rule_mixture(n, store, mixture, tokens) for n in also if n not in named}
     jobs = [(name, s) for s in range(seeds) for name in named]

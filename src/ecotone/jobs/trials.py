@@ -103,9 +103,7 @@ def try_mixtures(
     """
     if trainer != "tiny-lm":
         raise BadInput(f"no trainer is called {trainer!r}.", cure='trainer="tiny-lm"')
-    store = (
-        corpus if isinstance(corpus, TokenStore) else tokenised(corpus, out, options=options)
-    )
+    store = corpus if isinstance(corpus, TokenStore) else tokenised(corpus, out, options=options)
     mixtures = _mixtures(design, store, caps)
     settings = {"tokens": tokens, "horizon": horizon, **(recipe or {})}
     results = train_all(

@@ -1,7 +1,7 @@
 """N-gram counts of every domain at every position of a text: what the counting oracle looks up.
 
-Only n-grams that occur in the evaluated text are kept, so memory grows with that text and the number of
-domains, not with the training data, which is read in pieces.
+Only n-grams that occur in the evaluated text are kept, so memory grows with that text and the
+number of domains, not with the training data, which is read in pieces.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def count(text: NDArray[Any], domains: list[NDArray[Any]], vocab: int) -> Text:
 
 
 def number(text: NDArray[Any], vocab: int) -> tuple[list[Index], list[NDArray[np.uint64]]]:
-    """Number the different n-grams of a text, each through its (n-1)-gram and its last token.
+    """Give numbers to the n-grams of a text, each through its (n-1)-gram and its last token.
 
     Returns
     -------

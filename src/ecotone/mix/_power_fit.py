@@ -1,9 +1,9 @@
-r"""Fit :math:`\log(E + (u_0 + \sum_j \tau_j r_j^{b_j})^{-a})` to many targets from many starts at once.
+r"""Fit :math:`\log(E + (u_0 + \sum_j \tau_j r_j^{b_j})^{-a})` to many targets and starts at once.
 
-Levenberg-Marquardt steps on the Huber loss (by reweighting), in boxes, for all problems side by side
-in three-dimensional arrays: the matrices are small, so the cost of a fit is the number of calls, and
-one call here serves every target and start. About a second for 13 targets, 4 starts and 512 rows,
-where a general quasi-Newton method takes half a minute.
+Levenberg-Marquardt steps on the Huber loss (by reweighting), in boxes, for all problems side by
+side in three-dimensional arrays: the matrices are small, so the cost of a fit is the number of
+calls, and one call here serves every target and start. A few seconds for 13 targets, 6 starts and
+512 rows, where a general quasi-Newton method takes half a minute.
 """
 
 from __future__ import annotations

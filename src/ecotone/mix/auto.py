@@ -1,4 +1,4 @@
-"""Auto: compare the laws by cross-validation, average the best ones, and say how far off they are."""
+"""Auto: compare the laws by cross-validation, average the best, and say how far off they are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from ecotone.core.method import PACKAGES, catalogue, method
 from ecotone.core.seeds import derive
 from ecotone.mix._law import Law
 from ecotone.mix.prior import Remembered, WithPrior
-
 
 Array = NDArray[np.float64]
 PICKS = 6  # steps of the greedy average; a weight is a number of picks / PICKS
@@ -59,8 +58,8 @@ class Auto(Law):
     Every law predicts every trial out of fold. For each target a greedy average of log predictions
     is built from them [1]_: six times the law is added that lowers the squared error of the log
     loss most. The same is done with each fold left out in turn, and that fold predicted: these
-    predictions, which neither the laws nor the weights have seen, give the reported rank correlation
-    and the intervals.
+    predictions, which neither the laws nor the weights have seen, give the reported rank
+    correlation and the intervals.
 
     .. math:: \log L(w) = \sum_m \alpha_m \log L_m(w), \qquad \alpha_m \ge 0,\ \sum_m \alpha_m = 1
 
@@ -104,7 +103,7 @@ class Auto(Law):
         self.folds = folds
         self.seed = seed
 
-    def rows_needed(self, k: int) -> int:
+    def rows_needed(self, k: int) -> int:  # noqa: ARG002  the same for any k
         """Return 5: below, nothing can be compared."""
         return 5
 
@@ -133,7 +132,7 @@ class Auto(Law):
             )
         P = np.stack(tables)  # (m, n, t) log predictions
         self._weigh(P, y, rows)
-        self._compare(names, P, y, seconds, notes, len(W))
+        self._compare(names, P, y, seconds, notes)
         used = [i for i in range(len(names)) if self.weights_[i].any()]
         self.members_ = [clone(candidates[names[i]]).fit(W, L) for i in used]
         self.weights_ = self.weights_[used]
@@ -154,7 +153,7 @@ class Auto(Law):
 
     def _weigh(self, P: Array, y: Array, rows: list[Array]) -> None:
         """Find the weights per target, and the predictions that no choice has seen."""
-        m, n, t = P.shape
+        _, n, t = P.shape
         self.weights_ = np.stack([greedy(P[:, :, j], y[:, j]) for j in range(t)], axis=1)
         blind = np.empty((n, t))
         for test in rows:
@@ -167,7 +166,7 @@ class Auto(Law):
 
     def _compare(
         self, names: list[str], P: Array, y: Array, seconds: list[float],
-        notes: dict[str, str], n: int,
+        notes: dict[str, str],
     ) -> None:  # fmt: skip
         L = np.exp(y)
 
@@ -197,8 +196,8 @@ class Auto(Law):
     def predict_interval(self, W: Any, level: float = 0.9) -> Array:
         r"""Return intervals of the loss of a new run, (n, t, 2), nats per token.
 
-        The log prediction plus and minus the :math:`\lceil (n+1)\,\mathrm{level} \rceil / n` quantile
-        of the absolute out-of-fold residuals (split-conformal rank).
+        The log prediction plus and minus the :math:`\lceil (n+1)\,\mathrm{level} \rceil / n`
+        quantile of the absolute out-of-fold residuals (split-conformal rank).
         """
         W = np.atleast_2d(np.asarray(W, dtype=np.float64))
         n = len(self.residuals_)
@@ -230,7 +229,7 @@ def rank_correlation(a: Array, b: Array) -> float:
 
 
 def greedy(P: Array, y: Array) -> Array:
-    """Return weights (m,) of the greedy average of predictions P (m, n) that is nearest to y (n,)."""
+    """Return weights (m,) of the greedy average of predictions P (m, n) nearest to y (n,)."""
     total = np.zeros(P.shape[1])
     weight = np.zeros(len(P))
     for step in range(1, PICKS + 1):
@@ -249,7 +248,7 @@ def default_laws(n: int, seed: int = 0) -> dict[str, Law]:
     """
     laws: dict[str, Law] = {}
     for m in catalogue():
-        if m.room != "mix" or m.name == "auto" or m.name == "gaussian_process" and n > 200:
+        if m.room != "mix" or m.name == "auto" or (m.name == "gaussian_process" and n > 200):
             continue
         kind = m.load() if _installed(m.extra) else None
         if isinstance(kind, type) and issubclass(kind, Law):

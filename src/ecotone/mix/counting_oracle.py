@@ -22,8 +22,8 @@ class CountingOracle(BaseEstimator):
     r"""Loss of an interpolated n-gram model trained on a mixture, for every mixture, by counting.
 
     A training of N tokens in the shares w sees the n-gram g about
-    :math:`C(g) = \sum_k N_k q_k(g)` times, with :math:`q_k` its rate in domain k and :math:`N_k` the
-    effective tokens of that domain. The model interpolates the orders [1]_:
+    :math:`C(g) = \sum_k N_k q_k(g)` times, with :math:`q_k` its rate in domain k and :math:`N_k`
+    the effective tokens of that domain. The model interpolates the orders [1]_:
 
     .. math:: p_0 = 1/V, \quad p_n(i) = \frac{C_n(i) + a_n\,p_{n-1}(i)}{H_n(i) + a_n},
               \quad L(w) = -\mathrm{mean}_i \log p_4(i)
@@ -114,11 +114,12 @@ class CountingOracle(BaseEstimator):
         unique = np.array([max(1.0, store.full_count(n) * share) for n in store.names])
         return cls(texts, tokens=tokens, unique=unique, vocab=store.vocab, **params).fit()
 
-    def fit(self, W: Any = None, L: Any = None) -> Self:
+    def fit(self, W: Any = None, L: Any = None) -> Self:  # noqa: ARG002  the protocol of laws
         """Fix the strengths; `W` and `L`, the trained mixtures, are not looked at."""
         if not self.texts:
             raise BadInput(
-                "a counting oracle has nothing to count.", cure="make it with CountingOracle.of(store)"
+                "a counting oracle has nothing to count.",
+                cure="make it with CountingOracle.of(store)",
             )
         if self.strengths is not None:
             self.strengths_ = np.asarray(self.strengths, dtype=np.float64)

@@ -126,9 +126,7 @@ class EffectiveData(Law):
         out = self._law(W)
         if self.trees_:
             base = np.log(out)
-            rest = [
-                t.predict(np.column_stack([W, base[:, i]])) for i, t in enumerate(self.trees_)
-            ]
+            rest = [t.predict(np.column_stack([W, base[:, i]])) for i, t in enumerate(self.trees_)]
             out = out * np.exp(np.column_stack(rest))
         return out
 

@@ -58,9 +58,9 @@ def paired_verdict(
 ) -> Verdict:
     """Decide between a choice and doing nothing.
 
-    *adapt*: the whole interval of the gain lies above `least`, and the general loss is not above its
-    limit for sure. *keep*: the whole interval lies below `least`, or the limit is broken for sure.
-    Otherwise *cannot tell*.
+    *adapt*: the whole interval of the gain lies above `least`, and the general loss is not above
+    its limit for sure. *keep*: the whole interval lies below `least`, or the limit is broken for
+    sure. Otherwise *cannot tell*.
 
     Parameters
     ----------
@@ -106,8 +106,8 @@ def _limit(excess: Array, tolerance: float, level: float) -> tuple[bool, list[Fi
     return broken, [
         Finding(
             "V301",
-            f"the general loss is {mean:+.1%} from natural (± {half:.1%}): {word} above the limit of "
-            f"{tolerance:+.1%}.",
-            f"--tolerance {mean + half:.3f} accepts it; a smaller --tolerance finds a milder mixture",
+            f"the general loss is {mean:+.1%} from natural (± {half:.1%}): {word} above the limit "
+            f"of {tolerance:+.1%}.",
+            f"--tolerance {mean + half:.3f} accepts it; a smaller one finds a milder mixture",
         )
     ]

@@ -1,0 +1,81 @@
+"""``ecotone bench ROOM --suite NAME``: measure side by side, reproducibly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ecotone.cli import options
+from ecotone.cli.options import as_json, echo_json
+
+SUITES = {
+    "five_fold": "laws on the 512 published runs, five-fold",
+    "few_runs": "laws on 20, 40 and 80 of the published runs",
+    "fit_times": "CPU seconds of a fit, 13 targets x 512 rows",
+    "sequential": "regret of chosen against random runs, replayed on the published runs",
+    "honesty": "shuffled losses must mean keep; intervals must cover",
+    "oracle": "counting oracle against trained mixtures, without runs",
+    "oracle_runs": "counting oracle as prior, with 8 runs",
+    "cost": "CPU seconds to a decision: oracle against RegMix's recipe",
+    "trainer": "the proxy trainer against Hugging Face's Trainer",
+    "live": "ten made-up corpora with a known best mixture",
+    "live_same": "ten made-up corpora whose target is natural: keep",
+}
+
+
+@click.command("bench")
+@click.argument("room", type=click.Choice(["mix"]))
+@click.option("--suite", required=True, type=click.Choice(list(SUITES)), help="What to measure.")
+@options.workers
+@options.out
+@as_json
+def command(room: str, suite: str, workers: int | None, out: Path, as_json: bool) -> None:
+    """Measure one suite and print its table.
+
+    \b
+    Example:
+      ecotone bench mix --suite five_fold
+    """
+    rows = _measure(suite, out, workers)
+    if as_json:
+        echo_json({"room": room, "suite": suite, "says": SUITES[suite], "rows": rows})
+        return
+    from ecotone.report.tables import text_table
+
+    columns = list(dict.fromkeys(k for row in rows for k in row))
+    click.echo(f"{suite}: {SUITES[suite]}\n")
+    click.echo(text_table(columns, [[_cell(row.get(c)) for c in columns] for row in rows]))
+
+
+def _measure(suite: str, out: Path, workers: int | None) -> list[dict[str, Any]]:
+    if suite in ("five_fold", "few_runs", "fit_times", "honesty"):
+        from ecotone.bench import published
+
+        return getattr(published, suite)()
+    if suite in ("oracle", "oracle_runs", "cost"):
+        from ecotone.bench import oracle
+
+        names = {"oracle": "zero_runs", "oracle_runs": "with_runs", "cost": "decision_cost"}
+        return getattr(oracle, names[suite])(out, workers=workers)
+    if suite == "trainer":
+        from ecotone.bench.peers import trainer_speed
+        from ecotone.bench.swarm import demo_store
+
+        return trainer_speed(demo_store(out))
+    if suite == "sequential":
+        from ecotone.bench.sequential import suite_rows
+
+        return suite_rows()
+    from ecotone.bench.live import live
+
+    return live(out, same=suite == "live_same", workers=workers)
+
+
+def _cell(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

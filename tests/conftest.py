@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
 import random
 import secrets
 import socket
 import sys
 
-import numpy as np
 import pytest
 from hypothesis import settings
 
+# before anything imports numpy, which reads them once; hence no numpy at the top of this file
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, database=None)
 settings.load_profile("ci")
 
@@ -42,6 +40,8 @@ def pytest_report_header(config):
 
 @pytest.fixture(autouse=True)
 def _global_seeds(request):
+    import numpy as np
+
     seed = request.config.global_seed
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  the state that nothing may depend on

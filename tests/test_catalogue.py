@@ -41,7 +41,8 @@ def toy_mean(A, B, *, rng, scale: float = 1.0) -> float:
         raise BadInput("toy_mean: no numbers.", cure="give numbers")
     return float(scale * np.linalg.norm(A.mean(axis=0) - B.mean(axis=0)))
 '''
-CARD = """```toml
+CARD = (
+    """```toml
 method = "toy_mean"
 [[claim]]
 id = "zero"
@@ -52,7 +53,9 @@ when = "only the spread differs"
 check = { test = "test_toy.py::test_spread" }
 ```
 
-""" + "The distance of the means sees a shift of the means, and nothing else at all. " * 4
+"""
+    + "The distance of the means sees a shift of the means, and nothing else at all. " * 4
+)
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ from ecotone.core.method import catalogue, find
 from ecotone.testing import laws
 
 REFERENCES = Path(__file__).parents[1] / "references.bib"
-ORDER = "its search starts from points drawn by position: equal up to where the search ends"
+ORDER = (
+    "its search starts from points drawn by position: equal up to where the search ends (2e-4); so "
+    "is auto, which is run here on two laws without it"
+)
 SKLEARN = "scikit-learn's own validation refuses first, with its ValueError"
 EXCEPTIONS = {
     ("effective_data", "no_favourite_name"): ORDER,
-    ("auto", "no_favourite_name"): "it averages laws of which effective_data is one",
     ("regmix", "no_favourite_name"): "its candidates are drawn column by column",
     **{
         (name, "errors_carry_a_cure"): SKLEARN

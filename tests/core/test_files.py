@@ -27,9 +27,14 @@ from ecotone.core.seeds import derive, stream
 def test_an_exception_keeps_the_old_file_and_leaves_nothing(tmp_path):
     file = tmp_path / "a.txt"
     write_text(file, "old")
-    with pytest.raises(KeyboardInterrupt), replacing(file) as part:
-        part.write_text("half")
-        raise KeyboardInterrupt
+
+    def half():
+        with replacing(file) as part:
+            part.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
     assert file.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 

@@ -68,7 +68,7 @@ def test_capping_is_the_nearest_in_divergence():
 
 
 def test_caps_without_room_name_the_factor():
-    with pytest.raises(Infeasible, match="room for 50.0%") as error:
+    with pytest.raises(Infeasible, match=r"room for 50\.0%") as error:
         cap_shares(np.array([0.5, 0.5]), np.array([0.2, 0.3]))
     assert "factor of 2" in error.value.cure
     # a domain without a share is not filled up with what others may not have

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def store(texts, tmp_path_factory):
 def test_every_document_is_on_one_side_and_none_is_lost(store, texts):
     for name in store.names:
         found = [texts_of(store, name, s) for s in SPLITS]
-        assert sorted(sum(found, [])) == sorted(texts[name])
+        assert sorted(chain(*found)) == sorted(texts[name])
     assert store.sources == ("high", "low")
     assert store.findings == ()
 
@@ -135,7 +136,9 @@ def test_many_copies_in_one_domain_are_said(texts, tmp_path):
 def test_passages_of_held_out_text_in_a_source_are_said(texts, tmp_path):
     # whole passages inside other documents: no document is a copy, the runs are
     quoting = [f"As they say: {t} And so on." for t in texts["target"]]
-    store = prepare(text_corpus({**texts, "low": texts["low"] + quoting}, "target"), tmp_path, OPTIONS)
+    store = prepare(
+        text_corpus({**texts, "low": texts["low"] + quoting}, "target"), tmp_path, OPTIONS
+    )
     (found,) = [f for f in store.findings if f.code == "C202"]
     assert "training text of low" in found.says
     assert json.loads((tmp_path / "tokens.json").read_text())["findings"]
@@ -143,7 +146,9 @@ def test_passages_of_held_out_text_in_a_source_are_said(texts, tmp_path):
 
 def test_overlap_is_the_share_of_runs_counted_one_by_one(texts, tmp_path):
     quoting = [f"They say {t}" for t in texts["target"][:20]]
-    store = prepare(text_corpus({**texts, "low": texts["low"] + quoting}, "target"), tmp_path, OPTIONS)
+    store = prepare(
+        text_corpus({**texts, "low": texts["low"] + quoting}, "target"), tmp_path, OPTIONS
+    )
 
     def runs(*parts):
         return {tuple(p[i : i + 24]) for p in parts for i in range(len(p) - 23)}
@@ -223,7 +228,7 @@ def test_a_given_tokenizer_is_used(texts, store, tmp_path):
 
 
 def test_a_given_tokenizer_gets_an_end_of_document(texts, tmp_path):
-    words = sorted({w for t in sum(texts.values(), []) for w in t.split()})
+    words = sorted({w for t in chain(*texts.values()) for w in t.split()})
     plain = tokenizers.Tokenizer(
         tokenizers.models.WordLevel({"?": 0} | {w: i for i, w in enumerate(words, 1)}, "?")
     )
@@ -242,13 +247,17 @@ def test_a_file_that_is_no_tokenizer_is_said(texts, tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(BadInput, match=r"not a tokenizer\.json"):
         prepare(
-            text_corpus(texts, "target"), tmp_path / "t", TokenOptions(tokenizer=str(tmp_path / "x.json"))
+            text_corpus(texts, "target"),
+            tmp_path / "t",
+            TokenOptions(tokenizer=str(tmp_path / "x.json")),
         )
 
 
 def test_a_large_vocabulary_has_four_bytes(texts, tmp_path):
     words = [f"w{i}" for i in range(70_000)]
-    big = tokenizers.Tokenizer(tokenizers.models.WordLevel(dict(zip(words, range(70_000), strict=True)), "w0"))
+    big = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel(dict(zip(words, range(70_000), strict=True)), "w0")
+    )
     big.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
     big.save(str(tmp_path / "big.json"))
     docs = {n: [f"w{i} w69999 {n}" for i in range(k, k + 9)] for k, n in ((10, "a"), (40, "t"))}

@@ -33,7 +33,7 @@ def test_durations_are_written_for_people(seconds, text):
 def test_a_log_gets_a_line_a_minute_and_the_time_left():
     clock, file = Clock(), io.StringIO()
     line = Progress("training", 10, file=file, clock=clock)
-    for second in range(0, 181):
+    for second in range(181):
         clock.now = float(second)
         line.update(second / 30)
     line.close()

@@ -37,6 +37,12 @@ def runs():
     return Trials(weights, scores, (*KEPT, "other"), TARGETS, trials.about)
 
 
+@pytest.fixture(scope="module")
+def alone(runs):
+    """The same with one target: no general loss, no frontier to trace, quick."""
+    return Trials(runs.weights, runs.scores[:, :1], runs.domains, ("pile_cc",), runs.about)
+
+
 def prior():
     full = regmix_prior()
     shares = grouped(np.array(list(full.values())), tuple(full))
@@ -97,9 +103,9 @@ def test_the_run_holds_everything(chosen, runs):
     assert len(analysis["frontier"]) > 2
 
 
-def test_shuffled_losses_keep_natural(runs, tmp_path):
-    order = np.random.default_rng(0).permutation(len(runs))
-    noise = Trials(runs.weights, runs.scores[order], runs.domains, runs.targets)
+def test_shuffled_losses_keep_natural(alone, tmp_path):
+    order = np.random.default_rng(0).permutation(len(alone))
+    noise = Trials(alone.weights, alone.scores[order], alone.domains, alone.targets)
     chosen = choose_from_trials(noise, "pile_cc", natural=prior(), out=tmp_path, **FAST)
     assert chosen.analysis["advice"]["decision"] == "keep"
     assert chosen.mixture.weights == pytest.approx(prior())
@@ -107,16 +113,16 @@ def test_shuffled_losses_keep_natural(runs, tmp_path):
     assert "M401" in [f["code"] for f in chosen.analysis["findings"]]
 
 
-def test_unknown_natural_is_said(runs, tmp_path):
-    chosen = choose_from_trials(runs, "github", out=tmp_path, tolerance=None, **FAST)
+def test_unknown_natural_is_said(alone, tmp_path):
+    chosen = choose_from_trials(alone, "pile_cc", out=tmp_path, **FAST)
     assert set(chosen.analysis["natural"].values()) == {1 / 6}
     found = next(f for f in chosen.analysis["findings"] if f["code"] == "M402")
     assert found["cure"].startswith("--natural pile_cc=")
 
 
-def test_floors_and_frozen_groups(runs, tmp_path):
+def test_floors_and_frozen_groups(alone, tmp_path):
     chosen = choose_from_trials(
-        runs, "pile_cc", natural=prior(), floors={"arxiv": 0.2}, tolerance=None,
+        alone, "pile_cc", natural=prior(), floors={"arxiv": 0.2}, tolerance=None,
         frozen=[["github", "stackexchange"]], out=tmp_path, **FAST,
     )  # fmt: skip
     shares = chosen.mixture.weights
@@ -125,13 +131,13 @@ def test_floors_and_frozen_groups(runs, tmp_path):
     assert shares["github"] == pytest.approx(ratio * shares["stackexchange"], rel=1e-3, abs=1e-5)
 
 
-def test_mixers_propose_and_are_checked(runs, tmp_path):
+def test_mixers_propose_and_are_checked(alone, tmp_path):
     given = {"natural": prior(), "out": tmp_path, "tolerance": None, "method": "regmix"}
-    chosen = choose_from_trials(runs, "pile_cc", params={"candidates": 4000}, **given)
+    chosen = choose_from_trials(alone, "pile_cc", params={"candidates": 4000}, **given)
     assert chosen.analysis["laws"][0]["name"] == "regmix"
     assert chosen.mixture.weights["pile_cc"] > prior()["pile_cc"]
     with pytest.raises(BadInput, match="floors"):
-        choose_from_trials(runs, "pile_cc", floors={"arxiv": 0.1}, **given)
+        choose_from_trials(alone, "pile_cc", floors={"arxiv": 0.1}, **given)
 
 
 @pytest.mark.parametrize("target", [None, "pile_c", "law"])
@@ -171,11 +177,11 @@ def test_calibration_speaks_in_losses_of_the_large_scale(runs, tmp_path):
     np.testing.assert_allclose(measured, big[:, 0], rtol=0.05)
     assert chosen.run.manifest.inputs["large"] == large.fingerprint
     assert "M403" in [f["code"] for f in chosen.analysis["findings"]]
-    two = Trials(large.weights, large.scores[:, :2], runs.domains, runs.targets[:2])
-    chosen = choose_from_trials(runs, "pile_cc", calibrate=two, **given)
+    one = Trials(large.weights, large.scores[:, :1], runs.domains, runs.targets[:1])
+    chosen = choose_from_trials(runs, "pile_cc", calibrate=one, **given)
     assert "M404" in [f["code"] for f in chosen.analysis["findings"]]
     with pytest.raises(NoTarget, match="large runs"):
-        choose_from_trials(runs, "wikipedia_en", calibrate=two, **given)
+        choose_from_trials(runs, "wikipedia_en", calibrate=one, **given)
 
 
 @pytest.fixture
@@ -191,11 +197,11 @@ def command(tmp_path, monkeypatch, capsys):
     return typed
 
 
-def test_both_shapes_of_csv_through_the_command_line(runs, tmp_path, command):
-    write_trials(runs, tmp_path / "one.csv")
+def test_both_shapes_of_csv_through_the_command_line(alone, tmp_path, command):
+    write_trials(alone, tmp_path / "one.csv")
     for name, heads, table in (
-        ("w.csv", [f"train_the_pile_{d}" for d in runs.domains], runs.weights),
-        ("l.csv", [f"metric/the_pile_{t}_val_loss" for t in runs.targets], runs.scores),
+        ("w.csv", [f"train_the_pile_{d}" for d in alone.domains], alone.weights),
+        ("l.csv", [f"metric/the_pile_{t}_val_loss" for t in alone.targets], alone.scores),
     ):
         with (tmp_path / name).open("w", newline="") as file:
             rows = csv.writer(file)

@@ -85,7 +85,9 @@ def test_parity_with_the_reference_decoder():
         if parts[0] == "blocks":
             inner = names[parts[2]]
             # the reference keeps its matrices the other way round
-            turned = value.T if inner.split(".")[-1].startswith("c_") and value.dim() == 2 else value
+            turned = (
+                value.T if inner.split(".")[-1].startswith("c_") and value.dim() == 2 else value
+            )
             state[f"transformer.h.{parts[1]}.{inner}.{parts[3]}"] = turned
         else:
             place = {"tokens": "wte", "places": "wpe", "norm": "ln_f"}[parts[0]]

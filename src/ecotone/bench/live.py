@@ -17,7 +17,9 @@ Rows = list[dict[str, Any]]
 OPTIONS = TokenOptions(vocab=512)
 
 
-def live(out: Path | str, *, seeds: int = 10, same: bool = False, workers: int | None = None) -> Rows:
+def live(
+    out: Path | str, *, seeds: int = 10, same: bool = False, workers: int | None = None
+) -> Rows:
     """Run the main job on `seeds` made-up corpora.
 
     Parameters

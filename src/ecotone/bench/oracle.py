@@ -58,7 +58,8 @@ def with_runs(out: Path | str, n: int = 8, subsets: int = 20, workers: int | Non
             order = stream(subset, "oracle runs").permutation(len(trials))
             train, test = order[:n], order[n:]
             law.fit(trials.weights[train], trials.scores[train, at])
-            scores.append(rank_correlation(law.predict(trials.weights[test]), trials.scores[test, at]))
+            predicted = law.predict(trials.weights[test])
+            scores.append(rank_correlation(predicted, trials.scores[test, at]))
         half = 1.96 * float(np.std(scores, ddof=1)) / np.sqrt(subsets)
         rows.append({"law": name, "runs": n, "spearman": float(np.mean(scores)), "±": half})
     return sorted(rows, key=lambda r: -r["spearman"])
@@ -79,7 +80,7 @@ def decision_cost(out: Path | str, draws: int = 200, workers: int | None = None)
     oracle = CountingOracle.of(store, tokens=TOKENS, targets=("clinical",))
     oracle.predict(trials.weights)
     counting = time.process_time() - began
-    rows = []
+    rows: Rows = []
     for n in (4, 6, 8, 12, 16, 20, 24, 28, 32, 36, 40):
         share = _within(trials, loss, n, draws, BoostedTrees())
         rows.append({"way": "RegMix: random runs + boosted trees", "runs": n,

@@ -117,7 +117,7 @@ def theirs(store: TokenStore, tokens: int, seed: int) -> float:
     c = tiny_lm(recipe.depth, vocab=store.vocab, context=recipe.context)
     ids = np.asarray(store.tokens(store.names[-1]), dtype=np.int64)
 
-    class Windows(Dataset):  # type: ignore[type-arg]
+    class Windows(Dataset):
         def __len__(self) -> int:
             return recipe.steps * recipe.batch
 
@@ -126,7 +126,6 @@ def theirs(store: TokenStore, tokens: int, seed: int) -> float:
             row = torch.from_numpy(ids[at : at + c.context])
             return {"input_ids": row, "labels": row}
 
-    torch.manual_seed(seed)
     model = GPT2LMHeadModel(
         GPT2Config(
             vocab_size=c.vocab, n_positions=c.context, n_embd=c.width, n_layer=c.layers,
@@ -137,7 +136,7 @@ def theirs(store: TokenStore, tokens: int, seed: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         args = TrainingArguments(
             output_dir=folder, max_steps=recipe.steps, per_device_train_batch_size=recipe.batch,
-            learning_rate=recipe.rate, weight_decay=0.1, adam_beta2=0.95, max_grad_norm=0.0,
+            learning_rate=recipe.rate, seed=seed, weight_decay=0.1, adam_beta2=0.95, max_grad_norm=0.0,
             lr_scheduler_type="cosine", warmup_steps=recipe.steps // 20, report_to=[],
             save_strategy="no", logging_strategy="no", disable_tqdm=True, use_cpu=True,
         )  # fmt: skip

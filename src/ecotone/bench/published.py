@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -67,19 +67,15 @@ def five_fold() -> Rows:
 def few_runs(subsets: int = 10) -> Rows:
     """Fit on 20, 40 and 80 of the 512 runs, test on the rest: mean rank correlation x 100."""
     W, L = _five()
-    kinds: dict[str, Callable[[int], Law]] = {"effective_data": lambda s: EffectiveData(seed=s)}
-    for name in default_laws(20):
-        if name != "effective_data":
-            kinds[name] = lambda s, name=name: default_laws(20, s)[name]
     rows = []
-    for name, make in kinds.items():
+    for name in default_laws(20):
         row: dict[str, Any] = {"law": name}
         for n in (20, 40, 80):
             scores = []
             for subset in range(subsets):
                 order = stream(subset, "few runs").permutation(len(W))
                 train, test = order[:n], order[n:]
-                predicted = make(subset).fit(W[train], L[train]).predict(W[test])
+                predicted = default_laws(20, subset)[name].fit(W[train], L[train]).predict(W[test])
                 scores.append(100 * _rho(predicted, L[test]))
             row[f"{n} runs"] = float(np.mean(scores))
             row[f"± {n}"] = float(1.96 * np.std(scores, ddof=1) / np.sqrt(subsets))
@@ -134,5 +130,6 @@ def _coverage(runs: Trials) -> Rows:
             true = L[order[test]]
             inside[test] = (span[..., 0] <= true) & (true <= span[..., 1])
         share = 100 * float(inside.mean())
-        out.append({"what": f"90 % intervals, {n} runs, 13 targets: cover", "count": share, "of": 100})
+        what = f"90 % intervals, {n} runs, 13 targets: cover"
+        out.append({"what": what, "count": share, "of": 100})
     return out

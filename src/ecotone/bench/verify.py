@@ -101,7 +101,7 @@ def _test(name: str, root: Path) -> tuple[State, str]:
         check=False,
     )
     said = (done.stdout.strip().splitlines() or [done.stderr.strip() or "pytest said nothing"])[-1]
-    said = re.sub(r"\x1b\[[0-9;]*m|^=+ | =+$", "", said)
+    said = re.sub(r"\x1b\[[0-9;]*m|^=+ | =+$| in [\d.]+s.*$", "", said)
     if done.returncode == 0 and " passed" in said:
         return "held", said
     if done.returncode == 1:

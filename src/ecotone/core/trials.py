@@ -110,7 +110,7 @@ class Trials:
         index = np.asarray(index)
         if index.dtype == bool:
             index = np.flatnonzero(index)
-        about = {k: [v[i] for i in index] for k, v in self.about.items()}
+        about = {k: [v[int(i)] for i in index] for k, v in self.about.items()}
         return Trials(self.weights[index], self.scores[index], self.domains, self.targets, about)
 
     def save(self, path: Path | str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecotone.core.corpus import Corpus
-from ecotone.core.files import write_json
+from ecotone.core.files import plain, write_json
 from ecotone.core.method import find
 from ecotone.core.mixture import Mixture
 from ecotone.core.run import Manifest, Run
@@ -113,6 +113,7 @@ def finish(run: Run, mixture: Mixture, verdict: Verdict | None, analysis: dict[s
     mixture.save(run.artifacts / "mixture.json")
     if verdict is not None:
         verdict.save(run.artifacts / "verdict.json")
+    analysis = plain(analysis)
     write_json(run.artifacts / "analysis.json", analysis)
     run.close()
     return Chosen(mixture, verdict, analysis, run)

@@ -122,7 +122,8 @@ def confirm_runs(
         {"tokens": tokens, **settings},
         out=out, split="test", workers=workers, title="confirming", quiet=quiet,
     )  # fmt: skip
-    runs, windows = [], {name: [] for name in named}
+    runs: list[dict[str, Any]] = []
+    windows: dict[str, list[list[float]]] = {name: [] for name in named}
     for (name, s), r in zip(jobs, results, strict=True):
         windows[name].append(r["target_windows"])
         losses = r["losses"]

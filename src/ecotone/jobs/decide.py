@@ -112,7 +112,7 @@ def decide(trials: Trials, question: Question, law: Auto, *, seed: int = 0) -> D
             "margin": margin,
         },
     }  # fmt: skip
-    if general:
+    if problem.general is not None:
         facts["frontier"] = _frontier(problem, trials.domains, rng)
     return Decision(weights, evidence, solution, facts, _findings(evidence))
 
@@ -128,8 +128,10 @@ def problem_of(
     """Join a law and a question to a problem for the solver."""
     names = tuple(t for t in question.general if t in targets)
     limit = None
-    if names and question.tolerance is not None:
-        limit = GeneralLimit(names, tolerance=question.tolerance - margin)
+    if names:
+        # without a limit the general loss is still measured, for the frontier
+        tolerance = np.inf if question.tolerance is None else question.tolerance - margin
+        limit = GeneralLimit(names, tolerance=float(tolerance))
     return Problem(
         law=law,
         targets=targets,
@@ -208,7 +210,9 @@ def _points(L: Array, at: int, general: list[int]) -> list[dict[str, Any]]:
 def _frontier(
     problem: Problem, domains: tuple[str, ...], rng: np.random.Generator
 ) -> list[dict[str, Any]]:
-    line = frontier(problem, points=21 if problem.convex else 13, rng=rng)
+    # a law that is not convex is searched anew at every point
+    points = 21 if problem.convex else 13 if problem.smooth else 9
+    line = frontier(problem, points=points, rng=rng)
     return [
         {
             "tolerance": float(line.tolerance[i]),
@@ -243,7 +247,7 @@ def _findings(evidence: Evidence) -> list[Finding]:
         Finding(
             "M401",
             "no law ranks the held-out trials better than chance: the recommendation is natural.",
-            "-p proxies=N with a larger N, or larger proxies (--proxy-tokens)",
+            "--proxies 24, or larger proxies (--proxy-tokens 2M)",
         )
     ]
 

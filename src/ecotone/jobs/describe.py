@@ -42,7 +42,10 @@ def describe(
         "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "target": target,
         "domains": [
-            {"name": d.name, "role": d.role, "documents": d.size, "tokens": d.tokens}
+            {
+                "name": d.name, "role": d.role, "documents": d.size, "tokens": d.tokens,
+                "tokens_per_document": _document_length(store, d.name),
+            }
             for d in corpus.domains
         ],
         "budget": {
@@ -59,6 +62,11 @@ def describe(
         "repeat": [command] if command else [],
         **facts,
     }  # fmt: skip
+
+
+def _document_length(store: TokenStore, name: str) -> float:
+    part = store.meta["domains"][name]["splits"]["train"]
+    return part["tokens"] / max(part["documents"], 1)
 
 
 def _epochs(shares: Mapping[str, float], store: TokenStore, tokens: int) -> dict[str, float]:

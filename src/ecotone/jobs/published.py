@@ -264,12 +264,9 @@ def _mixture(
 
 
 def _cost(trials: Trials, began: tuple[float, float]) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = [
-        {"what": f"{len(trials)} finished runs", "cpu_seconds": None, "tokens": None}
-    ]
-    spent = time.process_time() - began[1]
-    rows.append({"what": "fitting, solving", "cpu_seconds": spent, "tokens": 0})
-    return {"rows": rows, "wall_seconds": time.monotonic() - began[0]}
+    wall, cpu = time.monotonic() - began[0], time.process_time() - began[1]
+    what = f"fitting {len(trials)} finished runs, solving"
+    return {"rows": [{"what": what, "cpu_seconds": cpu, "tokens": 0}], "wall_seconds": wall}
 
 
 def _described(

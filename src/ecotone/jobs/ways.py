@@ -168,7 +168,7 @@ def _by_oracle(steps: Steps, run: Run) -> Way:
     mixture = as_mixture(solution.weights, steps.store.names, steps.caps, run.manifest.name)
     sentence = (
         "The counting oracle has seen no run: its mixture is a first guess. Confirm it with "
-        "--confirm, or train proxies (-p proxies=12)."
+        "--confirm, or train proxies (--proxies 12)."
     )
     return mixture, {"advice": {"decision": "cannot tell", "sentence": sentence}}, []
 

@@ -162,7 +162,7 @@ def fit_power(
     wanted = np.repeat(y.T, starts, axis=0)
     pull = form.pull / n
 
-    def state(theta: Array, rows: Array) -> tuple[Array, Array, Array]:
+    def state(theta: Array, rows: NDArray[np.int64]) -> tuple[Array, Array, Array]:
         value, J = _jacobian(theta @ form.spread.T + form.fixed, log_r, safe)
         rest = value - wanted[rows]
         size = np.abs(rest)
@@ -170,7 +170,7 @@ def fit_power(
         penalty = 0.5 * np.einsum("pq,qr,pr->p", theta, pull, theta)
         return rest, J @ form.spread, huber + penalty
 
-    live = np.arange(len(theta))
+    live: NDArray[np.int64] = np.arange(len(theta), dtype=np.int64)
     rest, J, objective = state(theta, live)
     damp = np.full(len(theta), 1e-2)
     for _ in range(steps):

@@ -133,9 +133,10 @@ class Auto(Law):
         P = np.stack(tables)  # (m, n, t) log predictions
         self._weigh(P, y, rows)
         self._compare(names, P, y, seconds, notes)
-        used = [i for i in range(len(names)) if self.weights_[i].any()]
+        weights: Array = self.weights_
+        used = [i for i in range(len(names)) if weights[i].any()]
         self.members_ = [clone(candidates[names[i]]).fit(W, L) for i in used]
-        self.weights_ = self.weights_[used]
+        self.weights_ = weights[used]
         self.convex_ = len(used) == 1 and self.members_[0].convex_
 
     def _folds(self, n: int) -> list[Array]:

@@ -77,8 +77,9 @@ class WithPrior(Law):
         dx, dy = x - self.middle_, y - y.mean(axis=0)
         one_row = (dx**2).mean(axis=0)
         total = (dx**2).sum(axis=0) + one_row
-        safe = np.where(total > 0, total, 1.0)
-        self.slope_ = np.where(total > 0, ((dx * dy).sum(axis=0) + one_row) / safe, 1.0)
+        varies = total > 1e-20  # below, the prior is constant up to rounding
+        safe = np.where(varies, total, 1.0)
+        self.slope_ = np.where(varies, ((dx * dy).sum(axis=0) + one_row) / safe, 1.0)
         rest = L / np.exp(self.slope_ * dx)
         if self.law is None:
             self.level_ = np.exp(np.log(rest).mean(axis=0))

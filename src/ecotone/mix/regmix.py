@@ -74,6 +74,10 @@ class RegMix:
         rng = stream(self.seed, "regmix", "design")
         return regmix_design(prior, self.proxies, rng, limits=limits)
 
+    def law(self) -> BoostedTrees:
+        """Return the regressor it proposes with, unfitted."""
+        return BoostedTrees(random_state=derive(self.seed, "regmix", "trees") % 2**31)
+
     def propose(
         self,
         trials: Trials,
@@ -99,7 +103,7 @@ class RegMix:
         TooFewRows
             Fewer than 8 trials.
         """
-        law = BoostedTrees(random_state=derive(self.seed, "regmix", "trees") % 2**31)
+        law = self.law()
         law.fit(trials.weights, trials.target(target))
         p = _prior(trials, prior)
         rng = stream(self.seed, "regmix", "candidates")

@@ -68,7 +68,7 @@ def _parameters(method: Method) -> None:
 def _documented(doc: str) -> dict[str, str]:
     """Return name -> type line of the Parameters section of a numpydoc docstring."""
     section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[\w ]*\n-{3,}|\Z)", doc, re.DOTALL | re.M)
-    out = {}
+    out: dict[str, str] = {}
     for line in (section.group(1) if section else "").splitlines():
         entry = re.match(r"^([\w*]+(?:, [\w*]+)*) : (.*)$", line)
         if entry:

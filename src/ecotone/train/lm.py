@@ -114,10 +114,14 @@ class TinyLM(nn.Module):
     def __init__(self, config: LMConfig, seed: int = 0) -> None:
         super().__init__()
         self.config = config
-        self.tokens = nn.Embedding(config.vocab, config.width)
-        self.places = nn.Embedding(config.context, config.width)
-        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.width)
+        # torch fills new layers from its global random state; what it draws is drawn over below
+        with torch.random.fork_rng(devices=[]):
+            self.tokens = nn.Embedding(config.vocab, config.width)
+            self.places = nn.Embedding(config.context, config.width)
+            self.blocks = nn.ModuleList(
+                Block(config.width, config.heads) for _ in range(config.layers)
+            )
+            self.norm = nn.LayerNorm(config.width)
         self._init(torch.Generator().manual_seed(seed))
 
     @torch.no_grad()

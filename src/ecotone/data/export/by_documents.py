@@ -12,7 +12,7 @@ from ecotone.data.export.yaml_text import number, quoted, unquoted
 
 def write_mosaicml(plan: Plan, place: Path) -> Path:
     """Write ``streams`` with one proportion each."""
-    out = [*plan.header(), "streams:"]
+    out = [*plan.header(), *plan.path_note(), "streams:"]
     for name, share in plan.shares.items():
         remote = plan.paths(name)
         if len(remote) > 1:

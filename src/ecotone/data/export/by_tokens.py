@@ -65,7 +65,7 @@ def read_megatron(path: Path) -> dict[str, float]:
 
 def write_olmo(plan: Plan, place: Path) -> Path:
     """Write ``requested_tokens`` and ``source_list`` of a SourceMixtureDatasetConfig."""
-    out = plan.header()
+    out = [*plan.header(), *plan.path_note()]
     if plan.budget:
         out.append(f"requested_tokens: {plan.budget}")
     out += ["source_list:", "  sources:"]

@@ -57,6 +57,11 @@ class Plan:
         given = (self.facts.get("paths") or {}).get(name, name)
         return [given] if isinstance(given, str) else [str(p) for p in given]
 
+    def path_note(self) -> list[str]:
+        """Return a comment line when names stand for paths."""
+        missing = [n for n in self.shares if n not in (self.facts.get("paths") or {})]
+        return ["# Names of domains stand for paths: put yours in their place."] if missing else []
+
     def epochs(self, name: str) -> float | None:
         """Return how often the real run reads a domain; None when its size is not known."""
         have = next((d.get("tokens") for d in self._domains if d.get("name") == name), None)

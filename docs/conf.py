@@ -13,6 +13,7 @@ myst_heading_anchors = 3
 # links to source files are for readers of the repository
 suppress_warnings = ["myst.xref_missing"]
 numpydoc_show_class_members = False
+autosummary_generate = False  # numpydoc brings autosummary along
 autodoc_typehints = "none"
 html_theme = "alabaster"
 html_theme_options = {"description": "which data, in what proportions, and did it help"}

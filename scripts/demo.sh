@@ -6,5 +6,5 @@
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 sh "$here/scripts/venv.sh" lm,trees
-exec "${ECOTONE_VENV:-$here/.venv}/bin/ecotone" mix demo --target clinical --tokens 1.2M \
+exec "${ECOTONE_VENV:-$here/.venv}/bin/ecotone" mix demo --target clinical --tokens 1M \
     --confirm --out runs "$@"

@@ -15,9 +15,9 @@ _ROOMS = ("shift", "mix", "validate", "train", "bench", "report", "testing")
 _NAMES = {
     "read_corpus": "ecotone.data.read",
     "read_trials": "ecotone.data.trials",
-    "try_mixtures": "ecotone.jobs",
-    "confirm": "ecotone.jobs",
-    "rerun": "ecotone.jobs",
+    "try_mixtures": "ecotone.jobs.trials",
+    "confirm": "ecotone.jobs.confirm",
+    "rerun": "ecotone.jobs.again",
     "Corpus": "ecotone.core.corpus",
     "Mixture": "ecotone.core.mixture",
     "Phase": "ecotone.core.mixture",

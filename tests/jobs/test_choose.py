@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,15 +91,13 @@ def test_without_evidence_it_stays_natural(small, options, untrained, tmp_path):
 def test_a_rule_and_the_oracle_need_no_training(small, options, untrained, tmp_path):
     rule = choose(small, SETTINGS, method="uniform", out=tmp_path, options=options)
     assert set(np.round(list(rule.mixture.weights.values()), 6)) == {0.25}
-    oracle = choose(small, SETTINGS, method="counting_oracle", out=tmp_path, options=options)
-    none = Settings(tokens=20_480, proxies=0, caps=8.0, tolerance=0.2, depth=1)
-    same = choose(small, none, method="auto", out=tmp_path, options=options)
-    assert oracle.mixture.weights == same.mixture.weights
+    none = replace(SETTINGS, tolerance=None, proxies=0)
+    oracle = choose(small, none, method="auto", out=tmp_path, options=options)
     # the target is written in birch and cedar: the oracle asks for more of them than natural
     gain = [oracle.mixture.weights[n] - oracle.analysis["natural"][n] for n in ("birch", "cedar")]
     assert sum(gain) > 0
     assert oracle.mixture.weights["alder"] < oracle.analysis["natural"]["alder"]
-    for found in (rule, oracle, same):
+    for found in (rule, oracle):
         assert found.analysis["advice"]["decision"] == "cannot tell"
     assert untrained == []
 

@@ -209,6 +209,12 @@ def test_knows_what_serves_the_target_with_no_run(store):
     assert apart[2] == apart.max()
 
 
+def test_one_target_of_many_keeps_the_strengths(store):
+    oracle = CountingOracle.of(store, tokens=3_000)
+    W = np.random.default_rng(0).dirichlet(np.ones(4), 3)
+    assert (oracle.only(3, 1).predict(W) == oracle.predict(W)[:, [3, 1]]).all()
+
+
 def test_horizon_shrinks_the_pools(store):
     oracle = CountingOracle.of(store, tokens=1_000, horizon=10_000, strengths=STRENGTHS)
     assert_allclose(oracle.unique, [300, 300, 300, 40])

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import approx_fprime
 from sklearn.base import clone
 
-from ecotone.core.errors import TooFewRows
+from ecotone.core.errors import BadInput, TooFewRows
 from ecotone.mix.linear_law import LinearLaw
 from ecotone.mix.log_linear import LogLinear
 from ecotone.mix.prior import KEPT, Remembered, WithPrior
@@ -125,3 +125,10 @@ def test_a_clone_keeps_the_prior_and_forgets_the_fit():
 def test_two_rows_are_too_few():
     with pytest.raises(TooFewRows, match="at least 3"):
         WithPrior(None, Power()).fit(mixtures(2), Power().predict(mixtures(2)))
+
+
+def test_a_prior_of_other_targets_is_an_error_with_a_cure():
+    W = mixtures()
+    with pytest.raises(BadInput, match="predicts 2 targets, the losses have 1") as error:
+        WithPrior(None, Power()).fit(W, Power().predict(W)[:, :1])
+    assert "targets=" in error.value.cure

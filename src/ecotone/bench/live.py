@@ -53,9 +53,7 @@ def _corpus(seed: int, same: bool) -> Corpus:
 
 def _one(corpus: Corpus, seed: int, out: Path | str, workers: int | None) -> dict[str, Any]:
     settings = Settings(tokens=160_000, proxy_tokens=80_000, proxies=10, tolerance=None)
-    chosen = choose(
-        corpus, settings, seeds=0, seed=seed, workers=workers, out=out, options=OPTIONS
-    )
+    chosen = choose(corpus, settings, seeds=0, seed=seed, workers=workers, out=out, options=OPTIONS)
     confirmed = confirm_runs(
         chosen.mixture, corpus, also=("uniform", "temperature"), seeds=3, tokens=settings.tokens,
         seed=seed + 1000, out=out, workers=workers, options=OPTIONS,

@@ -37,7 +37,7 @@ def command(room: str, suite: str, workers: int | None, out: Path, as_json: bool
     \b
     Example:
       ecotone bench mix --suite five_fold
-    """
+    """  # noqa: D301
     rows = _measure(suite, out, workers)
     if as_json:
         echo_json({"room": room, "suite": suite, "says": SUITES[suite], "rows": rows})

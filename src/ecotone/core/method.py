@@ -10,7 +10,9 @@ import ast
 import importlib
 import importlib.util
 import re
+import sys
 import tomllib
+import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,11 +24,26 @@ from ecotone.core.errors import BadInput, MissingExtra, UnknownMethod
 
 ROOMS = ("shift", "mix", "select", "align", "tune", "merge", "testtime", "validate")
 NEEDS = frozenset(
-    "source_rows source_labels target_rows target_labels many_sources proxies reference_model "
-    "gradients activations calibration_rows text_model".split()
+    [
+        "source_rows",
+        "source_labels",
+        "target_rows",
+        "target_labels",
+        "many_sources",
+        "proxies",
+        "reference_model",
+        "gradients",
+        "activations",
+        "calibration_rows",
+        "text_model",
+    ]
 )
-HANDLES = frozenset("covariate label concept open_set partial multi_source continual".split())
+HANDLES = frozenset(
+    ["covariate", "label", "concept", "open_set", "partial", "multi_source", "continual"]
+)
 EXTRAS = frozenset(("", "lm", "trees", "ot", "torch", "hf"))
+# what the protocols of the rooms hand to a function: not knobs of the user
+GIVEN = frozenset(("rng", "target", "caps", "tokens"))
 # the package whose absence means that an extra is not installed
 PACKAGES = {"lm": "torch", "trees": "lightgbm", "ot": "ot", "torch": "torch", "hf": "transformers"}
 
@@ -275,6 +292,8 @@ def _params(node: ast.ClassDef | ast.FunctionDef, doc: str) -> Iterator[Param]:
     pairs = [*zip(positional, args.defaults, strict=True)]
     pairs += [(a, d) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d]
     for arg, default in pairs:
+        if arg.arg in GIVEN:
+            continue
         try:
             value = ast.literal_eval(default)
         except ValueError:
@@ -327,8 +346,21 @@ def find(name: str, room: str | None = None) -> Method:
     )
 
 
+class _Room(types.ModuleType):
+    """A package whose attributes are its methods, not the files they stand in."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        thing = getattr(value, name, None) if isinstance(value, types.ModuleType) else None
+        super().__setattr__(name, thing if hasattr(thing, "__ecotone__") else value)
+
+
 def from_room(room: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return ``__getattr__`` and ``__dir__`` for a room: its methods by class or function name."""
+    """Return ``__getattr__`` and ``__dir__`` for a room: its methods by class or function name.
+
+    Importing ``room/name.py`` makes Python set the module as the attribute ``name`` of the room,
+    where the function of that name should be: the room is made to keep the function.
+    """
+    sys.modules[f"ecotone.{room}"].__class__ = _Room
 
     def __getattr__(name: str) -> Any:
         for m in catalogue():

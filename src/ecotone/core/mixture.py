@@ -203,7 +203,7 @@ class Mixture:
             record = json.loads(Path(path).read_text())
             phases = tuple(Phase(**p) for p in record.get("phases", ()))
             return cls(record["weights"], phases, record.get("caps", {}), record["made_by"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadInput(
                 f"{path}: not a mixture file ({error}).",
                 cure='expected {"weights": {"domain": share, ...}, "made_by": "..."}',

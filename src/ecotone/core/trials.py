@@ -43,8 +43,8 @@ class Trials:
     about: Table = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        weights = np.ascontiguousarray(self.weights, dtype=np.float64)
-        scores = np.ascontiguousarray(self.scores, dtype=np.float64)
+        weights = np.array(self.weights, dtype=np.float64)
+        scores = np.array(self.scores, dtype=np.float64)
         object.__setattr__(self, "domains", tuple(self.domains))
         object.__setattr__(self, "targets", tuple(self.targets))
         self._check_shapes(weights, scores)

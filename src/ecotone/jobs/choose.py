@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from ecotone.core.files import plain, write_json
 from ecotone.core.method import find
 from ecotone.core.mixture import Mixture
 from ecotone.core.run import Manifest, Run
-from ecotone.core.verdict import Verdict
+from ecotone.core.verdict import Finding, Verdict
 from ecotone.data.tokens import TokenOptions
 from ecotone.jobs.confirm import confirm_runs
 from ecotone.jobs.describe import cost, describe
@@ -93,8 +93,11 @@ def choose(
     run = Run.open(out, manifest)
     steps = Steps(corpus, store, settings, natural, limits, seed, workers, out, note)
     mixture, facts, findings = by_method(entry, dict(params or {}), steps, run)
-    confirmed = None
-    if seeds:
+    confirmed, verdict = None, None
+    if seeds and any(f.code == "M401" for f in findings):
+        # without evidence the mixture is natural: training it against itself would tell nothing
+        verdict = _keep(facts, findings)
+    elif seeds:
         confirmed = confirm_runs(
             mixture, store, seeds=seeds, tokens=settings.tokens, seed=seed + 1000,
             tolerance=settings.tolerance, findings=findings, out=out, workers=workers,
@@ -102,10 +105,20 @@ def choose(
         )  # fmt: skip
         facts["confirm"] = confirmed.runs
         facts["asked_got"] = confirmed.asked_got
-        facts["verdict"] = asdict(confirmed.verdict)
+        verdict = confirmed.verdict
+    if verdict is not None:
+        facts["verdict"] = asdict(verdict)
     analysis = describe(corpus, store, settings, natural, mixture, facts, findings, command)
     analysis["cost"] = cost(steps, confirmed.runs if confirmed else [], began)
-    return finish(run, mixture, confirmed.verdict if confirmed else None, analysis)
+    return finish(run, mixture, verdict, analysis)
+
+
+def _keep(facts: Mapping[str, Any], findings: Sequence[Finding]) -> Verdict:
+    """Return the verdict of trials that hold no evidence: keep natural, nothing gained or lost."""
+    loss = float(facts["predicted"]["natural"]["target"][1])
+    return Verdict(
+        loss, loss, 0.0, (0.0, 0.0), "keep", used_target_labels=False, findings=tuple(findings)
+    )
 
 
 def finish(run: Run, mixture: Mixture, verdict: Verdict | None, analysis: dict[str, Any]) -> Chosen:

@@ -112,7 +112,7 @@ def decide(trials: Trials, question: Question, law: Auto, *, seed: int = 0) -> D
             "margin": margin,
         },
     }  # fmt: skip
-    if problem.general is not None:
+    if problem.general is not None and evidence.supported:
         facts["frontier"] = _frontier(problem, trials.domains, rng)
     return Decision(weights, evidence, solution, facts, _findings(evidence))
 

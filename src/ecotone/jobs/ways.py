@@ -164,7 +164,7 @@ def _by_oracle(steps: Steps, run: Run) -> Way:
     oracle = steps.oracle(steps.settings.tokens)
     question = steps.question()
     problem = problem_of(oracle, steps.store.names, steps.store.names, question)
-    solution = solve(problem, rng=stream(steps.seed, "solve"))
+    solution = solve(problem, rng=stream(steps.seed, "solve"), candidates=500)
     mixture = as_mixture(solution.weights, steps.store.names, steps.caps, run.manifest.name)
     sentence = (
         "The counting oracle has seen no run: its mixture is a first guess. Confirm it with "
@@ -218,10 +218,11 @@ def _sequentially(oracle: CountingOracle, steps: Steps) -> Trials:
     shares = shares[np.sort(np.unique(shares.round(9), axis=0, return_index=True)[1])][:first]
     trials = steps.train(shares)
     if total > first:
-        law = WithPrior(LogLinear(), oracle)
         pool = regmix_design(steps.natural, 400, rng, limits=steps.limits.upper)
-        pool = _promising(law, trials, pool, steps)
+        pool = _promising(WithPrior(LogLinear(), oracle), trials, pool, steps)
         objective = TargetLoss(steps.corpus.target.name).on(trials.targets)
+        # the law is fitted on the target alone there, so its prior may say nothing else
+        law = WithPrior(LogLinear(), oracle.only(names.index(steps.corpus.target.name)))
         picks = next_runs(
             trials, objective=objective, law=law, candidates=pool, n=total - first, rng=rng
         )

@@ -131,9 +131,8 @@ class Auto(Law):
                 cure="run more proxies",
             )
         P = np.stack(tables)  # (m, n, t) log predictions
-        self._weigh(P, y, rows)
-        self._compare(names, P, y, seconds, notes)
-        weights: Array = self.weights_
+        weights = self._weigh(P, y, rows)
+        self._compare(names, P, y, weights, seconds, notes)
         used = [i for i in range(len(names)) if weights[i].any()]
         self.members_ = [clone(candidates[names[i]]).fit(W, L) for i in used]
         self.weights_ = weights[used]
@@ -152,10 +151,10 @@ class Auto(Law):
         # a law may predict a loss of 0 or less far from its trials: the log needs a number
         return np.log(np.maximum(out, 1e-3 * L.min(axis=0)))
 
-    def _weigh(self, P: Array, y: Array, rows: list[Array]) -> None:
+    def _weigh(self, P: Array, y: Array, rows: list[Array]) -> Array:
         """Find the weights per target, and the predictions that no choice has seen."""
         _, n, t = P.shape
-        self.weights_ = np.stack([greedy(P[:, :, j], y[:, j]) for j in range(t)], axis=1)
+        weights = np.stack([greedy(P[:, :, j], y[:, j]) for j in range(t)], axis=1)
         blind = np.empty((n, t))
         for test in rows:
             rest = np.setdiff1d(np.arange(n), test)
@@ -164,9 +163,10 @@ class Auto(Law):
                 blind[test, j] = weight @ P[:, test, j]
         self.oof_ = np.exp(blind)
         self.residuals_ = y - blind
+        return weights
 
     def _compare(
-        self, names: list[str], P: Array, y: Array, seconds: list[float],
+        self, names: list[str], P: Array, y: Array, weights: Array, seconds: list[float],
         notes: dict[str, str],
     ) -> None:  # fmt: skip
         L = np.exp(y)
@@ -178,7 +178,7 @@ class Auto(Law):
             return Compared(name, rho, mae, rmse, weight, cpu)
 
         self.compared_ = [
-            row(name, np.exp(P[i]), self.weights_[i], seconds[i]) for i, name in enumerate(names)
+            row(name, np.exp(P[i]), weights[i], seconds[i]) for i, name in enumerate(names)
         ]
         whole = row("auto", self.oof_, np.ones(y.shape[1]), sum(seconds))
         empty = np.full(y.shape[1], np.nan)

@@ -138,6 +138,12 @@ class CountingOracle(BaseEstimator):
         self.strengths_ = np.exp(found.x)
         return self
 
+    def only(self, *targets: int) -> CountingOracle:
+        """Return the oracle of these targets (numbers of texts), with the strengths of all."""
+        texts = tuple(self.texts[t] for t in targets)
+        params = {**self.get_params(deep=False), "strengths": tuple(self.strengths_)}
+        return CountingOracle(**{**params, "texts": texts}).fit()
+
     def predict(self, W: Any) -> Array:
         """Return the predicted loss of each mixture on each target, (n, t), nats per token."""
         W = np.atleast_2d(np.asarray(W, dtype=np.float64))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from ecotone.core.errors import BadInput
 from ecotone.mix._law import Law
 
 Array = NDArray[np.float64]
@@ -73,6 +74,11 @@ class WithPrior(Law):
     def _fit(self, W: Array, L: Array) -> None:
         x = np.log(self.prior.predict(W))
         y = np.log(L)
+        if x.shape != y.shape:
+            raise BadInput(
+                f"the prior predicts {x.shape[1]} targets, the losses have {y.shape[1]}.",
+                cure="CountingOracle.of(store, tokens=N, targets=(...)) in the order of the losses",
+            )
         self.middle_ = x.mean(axis=0)
         dx, dy = x - self.middle_, y - y.mean(axis=0)
         one_row = (dx**2).mean(axis=0)

@@ -137,7 +137,8 @@ def theirs(store: TokenStore, tokens: int, seed: int) -> float:
         args = TrainingArguments(
             output_dir=folder, max_steps=recipe.steps, per_device_train_batch_size=recipe.batch,
             learning_rate=recipe.rate, seed=seed, weight_decay=0.1, adam_beta2=0.95,
-            max_grad_norm=0.0, lr_scheduler_type="cosine", warmup_steps=recipe.steps // 20, report_to=[],
+            max_grad_norm=0.0, lr_scheduler_type="cosine",
+            warmup_steps=recipe.steps // 20, report_to=[],
             save_strategy="no", logging_strategy="no", disable_tqdm=True, use_cpu=True,
         )  # fmt: skip
         trainer = Trainer(model=model, args=args, train_dataset=Windows())

@@ -6,5 +6,5 @@
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 sh "$here/scripts/venv.sh" lm,trees
-exec "${ECOTONE_VENV:-$here/.venv}/bin/ecotone" mix demo --target clinical --tokens 1M \
-    --confirm --out runs "$@"
+exec "${ECOTONE_VENV:-$here/.venv}/bin/ecotone" mix demo --target clinical --tokens 600k --proxy-tokens 300k \
+    --proxies 10 --confirm --out runs "$@"

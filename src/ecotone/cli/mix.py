@@ -157,6 +157,7 @@ def summary(analysis: dict[str, Any]) -> str:
         for n, w in analysis["mixture"].items()
     ]
     lines += ["", text_table(["DOMAIN", "NATURAL", "RECOMMENDED", "EPOCHS"], rows), ""]
-    for finding in analysis.get("findings") or ():
+    found = [*(analysis.get("findings") or ()), *((verdict or {}).get("findings") or ())]
+    for finding in {f["code"] + f["says"]: f for f in found}.values():
         lines.append(f"{finding['code']}      {finding['says']}")
     return "\n".join(lines)

@@ -14,10 +14,11 @@ from ecotone.core.corpus import Corpus
 from ecotone.core.method import Method
 from ecotone.core.mixture import Mixture
 from ecotone.core.seeds import stream
+from ecotone.data.shifts import Shifted, made_shift
 from ecotone.testing.fixtures import babble, counted_corpus, law_trials, text_corpus
 
 Array = NDArray[np.float64]
-Kind = Literal["measure", "rule", "law", "mixer", "oracle"]
+Kind = Literal["measure", "rule", "law", "mixer", "oracle", "aligner"]
 SIZES = {"books": 400_000, "code": 90_000, "law": 30_000, "web": 2_000_000}
 
 
@@ -41,6 +42,8 @@ def kind(method: Method) -> Kind:
     """Return which protocol of its room a method follows."""
     if method.room == "shift":
         return "measure"
+    if method.room == "align":
+        return "aligner"
     thing = method.load()
     if not isinstance(thing, type):
         return "rule"
@@ -151,10 +154,33 @@ def _oracle(method: Method) -> Any:
         return made.predict(stream(0, "laws", "new").dirichlet(np.ones(3), 6)).tolist()
 
 
+def shifted(method: Method, *, n: int = 60, size: float = 1.0, seed: int = 0) -> Shifted:
+    """Return rows for a method: two sources if it wants them, a few target labels if it does."""
+    made = made_shift("location_scale", n=n, size=size, seed=seed)
+    domain, y = made.sample_domain.copy(), made.y.copy()
+    if "multi_source" in method.handles:
+        domain[np.flatnonzero(domain > 0)[::2]] = 3
+    if "target_labels" in method.needs:
+        for c in np.unique(made.truth).tolist():
+            at = np.flatnonzero((domain < 0) & (made.truth == c))[:3]
+            y[at] = c
+    return Shifted(made.X, y, domain, made.truth)
+
+
+def _aligner(method: Method) -> Any:
+    made = shifted(method)
+    fitted = make(method).fit(made.X, made.y, made.sample_domain)
+    out = [fitted.predict(made.target[0]).tolist()]
+    if hasattr(fitted, "predict_proba"):
+        out.append(fitted.predict_proba(made.target[0]).tolist())
+    return out
+
+
 _ANSWERS: dict[Kind, Callable[[Method], Any]] = {
     "measure": _measure,
     "rule": _rule,
     "law": _law,
     "mixer": _mixer,
     "oracle": _oracle,
+    "aligner": _aligner,
 }

@@ -24,7 +24,7 @@ from ecotone.core.errors import EcotoneError
 from ecotone.core.files import plain
 from ecotone.core.method import Method, find
 from ecotone.core.seeds import stream
-from ecotone.testing import cases
+from ecotone.testing import alignment, cases
 from ecotone.testing.declared import says_what_it_is
 from ecotone.testing.fixtures import counted_corpus, law_trials
 from ecotone.testing.says import Broken, demand
@@ -50,6 +50,8 @@ def of(method: Method) -> list[Law]:
     laws: list[Law] = [says_what_it_is, hands_off, no_favourite_name, errors_carry_a_cure]
     if method.room == "shift":
         return [*laws, zero_at_home, more_shift_larger_distance]
+    if method.room == "align":
+        return [*laws, *alignment.LAWS]
     if cases.kind(method) == "oracle":
         return [says_what_it_is, hands_off]
     return [*laws, stays_on_the_simplex]
@@ -120,6 +122,8 @@ def hands_off(method: Method) -> None:
             mixer = cases.make(method)
             mixer.design(prior, limits=limits)
             mixer.propose(trials, "d0", prior=prior, limits=limits)
+        elif kind == "aligner":
+            alignment.reads_only(method)
         elif kind == "rule":
             corpus, caps = cases.sized(), {"law": 3.0}
             before = (repr(corpus), corpus.fingerprint)
@@ -141,6 +145,8 @@ def _locked(*arrays: Any) -> tuple[Any, ...]:
 def no_favourite_name(method: Method) -> None:
     """Reordering domains permutes the answer; swapping the sides of a distance changes nothing."""
     kind = cases.kind(method)
+    if kind == "aligner":
+        alignment.no_favourite_number(method)
     if kind == "measure":
         A, B = cases.rate_samples(stream(0, "rows"), shift=0.3)
         one, two = (method.load()(*pair, rng=stream(0, "measure")) for pair in ((A, B), (B, A)))
@@ -197,6 +203,8 @@ def _wrong(method: Method) -> list[tuple[str, Callable[[], Any]]]:
             ("NaN", lambda: f(hole, B)),
             ("widths differ", lambda: f(A[:, 1:], B)),
         ]
+    if kind == "aligner":
+        return alignment.wrong(method)
     if kind == "rule":
         given = partial(cases.rule_mixture, method)
         return [

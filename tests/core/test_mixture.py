@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecotone.core.errors import BadInput, Infeasible
-from ecotone.core.mixture import Mixture, Phase
+from ecotone.core.mixture import Mixture, Phase, check_weights
 from ecotone.testing.fixtures import counted_corpus, mixtures
 
 
@@ -108,3 +108,10 @@ def test_a_file_that_holds_no_mixture_is_said(text, tmp_path):
     (tmp_path / "m.json").write_text(text)
     with pytest.raises(BadInput, match="not a mixture file"):
         Mixture.load(tmp_path / "m.json")
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=8))
+def test_checked_shares_keep_their_bits(parts):
+    total = sum(parts)
+    once = check_weights({str(i): p / total for i, p in enumerate(parts)})
+    assert check_weights(once) == once

@@ -11,7 +11,7 @@ from ecotone.data.made import made_corpus
 from ecotone.data.tokens import TokenOptions
 from ecotone.jobs.choose import choose
 from ecotone.jobs.confirm import confirm_runs
-from ecotone.jobs.ways import Settings
+from ecotone.jobs.steps import Settings
 
 Rows = list[dict[str, Any]]
 OPTIONS = TokenOptions(vocab=512)

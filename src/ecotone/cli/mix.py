@@ -68,7 +68,7 @@ def command(as_json: bool, **given: Any) -> int:
 
 
 def _settings(given: dict[str, Any]) -> Any:
-    from ecotone.jobs.ways import Settings
+    from ecotone.jobs.steps import Settings
 
     tokens = given["tokens"] or 1_200_000
     return Settings(

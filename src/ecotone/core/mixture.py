@@ -19,7 +19,7 @@ from ecotone.core.simplex import largest_remainder
 def check_weights(weights: Mapping[str, float], what: str = "weights") -> dict[str, float]:
     """Return a copy of `weights` that sums to 1 exactly enough, or say what is wrong.
 
-    Sums within 1e-6 of 1 are rounding and are divided out; anything else is refused.
+    Sums within 1e-6 of 1 are divided out; anything else is refused.
     """
     if not weights:
         raise BadInput(f"{what}: no domain is named.", cure="give at least one domain=share")
@@ -37,7 +37,9 @@ def check_weights(weights: Mapping[str, float], what: str = "weights") -> dict[s
             f"{what}: the weights sum to {total:.6g}, not to 1.",
             cure=f"use {scaled}" if scaled else "give at least one domain a positive weight",
         )
-    return {str(k): float(v) / total for k, v in weights.items()}
+    # what sums to 1 up to rounding keeps its bits: dividing again would move them at every load
+    divisor = total if abs(total - 1) > 1e-12 else 1.0
+    return {str(k): float(v) / divisor for k, v in weights.items()}
 
 
 @dataclass(frozen=True)

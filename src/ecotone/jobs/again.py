@@ -113,7 +113,7 @@ def _choose(
 ) -> Run:
     from ecotone.data.tokens import TokenOptions
     from ecotone.jobs.choose import choose
-    from ecotone.jobs.ways import Settings
+    from ecotone.jobs.steps import Settings
 
     given = manifest.params
     return choose(

@@ -17,8 +17,9 @@ from ecotone.core.verdict import Finding, Verdict
 from ecotone.data.tokens import TokenOptions
 from ecotone.jobs.confirm import confirm_runs
 from ecotone.jobs.describe import cost, describe
+from ecotone.jobs.steps import Settings, Steps, limits_of
 from ecotone.jobs.trials import tokenised
-from ecotone.jobs.ways import Settings, Steps, by_method, limits_of
+from ecotone.jobs.ways import by_method
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ def choose(
         {"tokens": store.fingerprint}, seed, command,
     )  # fmt: skip
     run = Run.open(out, manifest)
-    steps = Steps(corpus, store, settings, natural, limits, seed, workers, out, note)
+    steps = Steps(
+        corpus, store, settings, natural, limits, seed, workers, out, note, confirming=seeds > 0
+    )
     mixture, facts, findings = by_method(entry, dict(params or {}), steps, run)
     confirmed, verdict = None, None
     if seeds and any(f.code == "M401" for f in findings):

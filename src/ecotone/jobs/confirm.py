@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ecotone.core.corpus import Corpus
+from ecotone.core.corpus import Corpus, Domain
 from ecotone.core.errors import BadInput
+from ecotone.core.method import catalogue, find
 from ecotone.core.mixture import Mixture
-from ecotone.core.simplex import cap_shares
+from ecotone.core.seeds import stream
 from ecotone.core.verdict import Finding, Verdict
 from ecotone.data.tokens import TokenOptions, TokenStore
-from ecotone.jobs.trials import natural_shares, tokenised, train_all
+from ecotone.jobs.trials import tokenised, train_all
 from ecotone.validate.paired import paired_verdict
 
 RECOMMENDED = "recommended"
@@ -145,18 +146,16 @@ def confirm_runs(
 
 
 def rule_mixture(name: str, store: TokenStore, like: Mixture, tokens: int) -> Mixture:
-    """Return the mixture of a rule without runs, under the caps of another mixture."""
-    k = len(store.names)
-    if name == "natural":
-        shares = natural_shares(store)
-    elif name == "uniform":
-        shares = np.full(k, 1 / k)
-    elif name == "temperature":
-        shares = natural_shares(store) ** (1 / 3.3)
-        shares /= shares.sum()
-    else:
+    """Return the mixture of a rule of the room mix, under the caps of another mixture."""
+    rules = [m.name for m in catalogue() if m.room == "mix" and not m.needs and not m.extra]
+    if name not in rules:
         raise BadInput(f"no rule is called {name!r}.", cure="natural, uniform or temperature")
-    caps = np.array([like.caps.get(n, np.inf) for n in store.names])
-    unique = np.array([store.full_count(n) for n in store.names], dtype=np.float64)
-    shares = cap_shares(shares, caps * unique / tokens)
-    return Mixture(dict(zip(store.names, map(float, shares), strict=True)), (), like.caps, name)
+    domains = tuple(
+        Domain(n, "target" if n == store.target else "source", 0, store.full_count(n), n)
+        for n in store.names
+    )
+    rule = find(name, "mix").load()
+    mixture: Mixture = rule(
+        Corpus(domains), store.target, tokens=tokens, caps=like.caps, rng=stream(0, name)
+    )
+    return mixture

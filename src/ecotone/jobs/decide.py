@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,13 +70,16 @@ class Decision:
         What the solver found, also when it is not recommended.
     facts : dict
         Parts of the report: ``predicted``, ``cv``, ``laws``, ``frontier``, ``points``, ``advice``.
+    at : callable
+        The best shares under another limit on the general loss, (tolerance) -> (k,).
     """
 
     weights: Array
     evidence: Evidence
     solution: Solution
     facts: dict[str, Any]
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding]
+    at: Callable[[float], Array]
 
 
 def decide(trials: Trials, question: Question, law: Auto, *, seed: int = 0) -> Decision:
@@ -114,7 +117,13 @@ def decide(trials: Trials, question: Question, law: Auto, *, seed: int = 0) -> D
     }  # fmt: skip
     if problem.general is not None and evidence.supported:
         facts["frontier"] = _frontier(problem, trials.domains, rng)
-    return Decision(weights, evidence, solution, facts, _findings(evidence))
+
+    def at_tolerance(tolerance: float) -> Array:
+        assert problem.general is not None
+        again = replace(problem, general=replace(problem.general, tolerance=tolerance))
+        return solve(again, rng=stream(seed, "solve", tolerance), candidates=CANDIDATES).weights
+
+    return Decision(weights, evidence, solution, facts, _findings(evidence), at_tolerance)
 
 
 def problem_of(

@@ -16,7 +16,7 @@ from ecotone.core.mixture import Mixture
 from ecotone.core.verdict import Finding
 from ecotone.data.tokens import TokenStore
 from ecotone.jobs.decide import GENERAL
-from ecotone.jobs.ways import Settings, Steps
+from ecotone.jobs.steps import Settings, Steps
 
 Array = NDArray[np.float64]
 
@@ -77,8 +77,8 @@ def _saw(store: TokenStore, target: str, confirmed: bool) -> list[str]:
     train, dev, test = (store.count(target, s) for s in ("train", "dev", "test"))
     lines = [
         f"{train:,} tokens of {target} are training text: a domain like the others.",
-        f"{dev:,} tokens of {target} (dev) measured the proxies and were looked up by the "
-        "counting oracle; the mixture was chosen on them.",
+        f"{dev:,} tokens of {target} (dev) measured the proxies and rehearsals and were looked "
+        "up by the counting oracle; the mixture was chosen on them.",
     ]
     if confirmed:
         lines.append(
@@ -93,23 +93,17 @@ def cost(
 ) -> dict[str, Any]:
     """Return what the run cost, by part, in CPU seconds and tokens trained on."""
     rows = [{"what": "counting n-grams", "cpu_seconds": steps.counting, "tokens": 0}]
-    if steps.trials is not None:
-        about = steps.trials.about
-        rows.append(
-            {
-                "what": f"{len(steps.trials)} proxies",
-                "cpu_seconds": float(sum(about["cpu_seconds"])),
-                "tokens": int(sum(about["tokens"])),
-            }
-        )
+    for trials, name in ((steps.trials, "proxies"), (steps.rehearsals, "rehearsals")):
+        if trials is not None:
+            spent, seen = trials.about["cpu_seconds"], trials.about["tokens"]
+            rows.append(_cost_row(f"{len(trials)} {name}", spent, seen))
     if confirmations:
-        rows.append(
-            {
-                "what": f"{len(confirmations)} confirmation runs",
-                "cpu_seconds": float(sum(r["cpu_seconds"] for r in confirmations)),
-                "tokens": int(sum(r["tokens"] for r in confirmations)),
-            }
-        )
+        spent, seen = ([r[k] for r in confirmations] for k in ("cpu_seconds", "tokens"))
+        rows.append(_cost_row(f"{len(confirmations)} confirmation runs", spent, seen))
     rest = time.process_time() - began[1] - steps.counting
     rows.append({"what": "fitting, solving, reading", "cpu_seconds": max(rest, 0.0), "tokens": 0})
     return {"rows": rows, "wall_seconds": time.monotonic() - began[0]}
+
+
+def _cost_row(what: str, cpu_seconds: Sequence[float], tokens: Sequence[float]) -> dict[str, Any]:
+    return {"what": what, "cpu_seconds": float(sum(cpu_seconds)), "tokens": int(sum(tokens))}

@@ -90,7 +90,27 @@ def confirmation(analysis: Analysis) -> Section | None:
     if rows := effects.domain_changes(analysis):
         pictures, table = drawing(effects.changes(analysis)), _domains_table(analysis, rows)
         blocks += [Pair(p, table) for p in pictures]
+    if "rehearsal" in analysis:
+        blocks.append(_rehearsal_table(analysis))
     return Section("confirmation", "Confirmation", tuple(blocks))
+
+
+def _rehearsal_table(analysis: Analysis) -> Table:
+    """Show the trainings at full length that the limit on the general loss was checked with."""
+    rehearsal = analysis["rehearsal"]
+    rows = [
+        Row(
+            (called(r["mixture"]), tables.loss(r["target"]), tables.tolerance(r["general"])),
+            "natural" if r["mixture"] == "natural" else "best" if r["kept"] else "",
+        )
+        for r in rehearsal["rows"]
+    ]
+    caption = (
+        "Rehearsals before it, one seed, on dev text: the general loss was to stay below "
+        f"{tables.tolerance(rehearsal['goal'])} of natural"
+    )
+    columns = ("mixture", target_loss(analysis), "general loss, from natural")
+    return Table(caption, columns, tuple(rows), folded=True)
 
 
 def _runs_table(analysis: Analysis) -> Table:

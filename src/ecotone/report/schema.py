@@ -144,6 +144,22 @@ class ConfirmRow(TypedDict):
     general: float
 
 
+class RehearsalRow(TypedDict):
+    """One training at full length before the confirmation, measured on dev text."""
+
+    mixture: str  # "natural", "candidate 1", ...
+    target: float
+    general: float  # general loss over that of natural, minus 1
+    kept: bool
+
+
+class Rehearsal(TypedDict):
+    """How the limit on the general loss was kept."""
+
+    rows: list[RehearsalRow]
+    goal: float
+
+
 class CostRow(TypedDict, total=False):
     """What one stage used."""
 
@@ -183,6 +199,7 @@ class Analysis(TypedDict, total=False):
     frontier: list[FrontierPoint]  # rising tolerance
     points: list[Point]
     shift: ShiftFacts
+    rehearsal: Rehearsal
     confirm: list[ConfirmRow]
     confirm_domains: dict[str, dict[str, float]]  # mixture -> domain -> mean loss
     cost: Cost

@@ -10,22 +10,7 @@ from ecotone.core.method import catalogue, find
 from ecotone.testing import laws
 
 REFERENCES = Path(__file__).parents[1] / "references.bib"
-ORDER = (
-    "its search starts from points drawn by position: equal up to where the search ends (2e-4); so "
-    "is auto, which is run here on two laws without it"
-)
-SKLEARN = "scikit-learn's own validation refuses first, with its ValueError"
-EXCEPTIONS = {
-    ("effective_data", "no_favourite_name"): ORDER,
-    ("regmix", "no_favourite_name"): "its candidates are drawn column by column",
-    **{
-        (name, "errors_carry_a_cure"): SKLEARN
-        for name in (
-            "auto", "bimix", "boosted_trees", "effective_data", "exponential_law",
-            "gaussian_process", "linear_law", "log_linear",
-        )
-    },
-}  # fmt: skip
+EXCEPTIONS = {("regmix", "no_favourite_name"): "its candidates are drawn column by column"}
 CASES = [(m, law) for m in catalogue() for law in laws.of(m)]
 
 

@@ -1,4 +1,4 @@
-"""The peer as a fixture: importing it switches a global setting of scikit-learn, which is undone."""
+"""The peer as a fixture: importing it switches a global setting of scikit-learn; undone here."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_the_columns_with_holes_are_named():
     made = made_shift("affine", n=60)
     frame = pd.DataFrame(made.X, columns=["age", "pulse", "rr", "na", "k"])
     frame.loc[7, "pulse"] = np.nan
-    with pytest.raises(BadInput, match="NaN or inf in pulse .first at row 7"):
+    with pytest.raises(BadInput, match=r"NaN or inf in pulse \(first at row 7"):
         SourceOnly().fit(frame, made.y, made.sample_domain)
 
 

@@ -13,16 +13,10 @@ from hypothesis import strategies as st
 
 from ecotone.core.errors import BadInput
 from ecotone.core.seeds import stream
-from ecotone.data.tokens import (
-    END,
-    FEW_DOCS,
-    SPLITS,
-    TokenOptions,
-    TokenStore,
-    document_hash,
-    overlap,
-    prepare,
-)
+from ecotone.data.splits import FEW_DOCS, SPLITS, document_hash
+from ecotone.data.token_findings import overlap
+from ecotone.data.tokenise import END
+from ecotone.data.tokens import TokenOptions, TokenStore, prepare
 from ecotone.testing.fixtures import babble, text_corpus
 
 tokenizers = pytest.importorskip("tokenizers")
@@ -240,6 +234,45 @@ def test_a_given_tokenizer_gets_an_end_of_document(texts, tmp_path):
     ids = np.asarray(store.tokens("low", "dev"))
     assert (ids == len(words) + 1).sum() == 2
     assert len(ids) == 2 * 42
+
+
+def with_marks(*marks):
+    """Texts that hold the marks: in front, inside a line, glued to words."""
+    m = "".join(marks)
+    return [f"{t} {i}" for i, t in enumerate([f"{m} red", f"red {m} green {m}{m}", f"x{m}y"] * 4)]
+
+
+def test_the_end_of_document_mark_in_a_text_is_text(texts, tmp_path):
+    marked = {**texts, "low": with_marks(END)}
+    store = prepare(text_corpus(marked, "target"), tmp_path, OPTIONS)
+    found = [texts_of(store, "low", s) for s in SPLITS]
+    assert sorted(chain(*found)) == sorted(marked["low"])
+    ends = [int((np.asarray(store.tokens("low", s)) == 0).sum()) for s in SPLITS]
+    assert ends == [store.meta["domains"]["low"]["splits"][s]["documents"] for s in SPLITS]
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_marks_of_a_given_tokenizer_in_a_text_are_text(texts, store, tmp_path, special):
+    given = tokenizers.Tokenizer.from_file(str(store.path / "tokenizer.json"))
+    given.add_special_tokens(["<|endoftext|>"])
+    text = given.to_str().replace('"special":true', f'"special":{str(special).lower()}', 1)
+    (tmp_path / "given.json").write_text(text)  # whose END is special, or only a word added
+    assert (text == given.to_str()) == special
+    marked = {**texts, "low": with_marks(END, "<|endoftext|>")}
+    options = TokenOptions(tokenizer=str(tmp_path / "given.json"))
+    made = prepare(text_corpus(marked, "target"), tmp_path / "t", options)
+    assert sorted(chain(*(texts_of(made, "low", s) for s in SPLITS))) == sorted(marked["low"])
+    assert given.token_to_id("<|endoftext|>") not in made.tokens("low")
+
+
+def test_a_tokenizer_that_cannot_tell_the_mark_from_text_is_refused(texts, tmp_path):
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0, "red": 1, END: 2}, "?"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    words.save(str(tmp_path / "words.json"))
+    options = TokenOptions(tokenizer=str(tmp_path / "words.json"))
+    with pytest.raises(BadInput, match="own vocabulary") as error:
+        prepare(text_corpus(texts, "target"), tmp_path / "t", options)
+    assert "words.json" in error.value.cure
 
 
 @pytest.mark.parametrize("text", ["{}", "not json"])

@@ -18,7 +18,7 @@ from ecotone.jobs.steps import Settings, limits_of
 
 pytest.importorskip("torch")
 SETTINGS = Settings(
-    tokens=20_480, proxy_tokens=20_480, proxies=10, caps=8.0, tolerance=0.2, depth=1
+    tokens=20_480, proxy_tokens=20_480, proxies=12, caps=8.0, tolerance=0.2, depth=1
 )
 
 
@@ -39,7 +39,7 @@ def untrained(monkeypatch):
 
 @pytest.fixture(scope="module")
 def chosen(small, options, tmp_path_factory):
-    """The whole job: tokens, oracle, ten proxies, law, solver, rehearsals, confirmation."""
+    """The whole job: tokens, oracle, twelve proxies, law, solver, rehearsals, confirmation."""
     return choose(
         small, SETTINGS, method="log_linear", seeds=2, workers=1,
         out=tmp_path_factory.mktemp("choose"), options=options, command="ecotone mix here",
@@ -59,14 +59,14 @@ def test_everything_is_in_the_run(chosen):
     assert Mixture.load(saved / "mixture.json").fingerprint == chosen.mixture.fingerprint
     assert Verdict.load(saved / "verdict.json").decision == chosen.verdict.decision
     trials = Trials.load(saved / "trials.json")
-    assert len(trials) == 10
+    assert len(trials) == 12
     # natural comes first: the baseline lies inside the data
     assert_allclose(trials.weights[0], list(chosen.analysis["natural"].values()), atol=1e-6)
     analysis = json.loads((saved / "analysis.json").read_text())
     assert {"title", "command", "mixture", "natural", "predicted", "cv", "laws",
             "advice", "verdict", "cost", "epochs", "saw"} <= set(analysis)  # fmt: skip
     spent = [r["what"] for r in analysis["cost"]["rows"]]
-    assert spent[:2] == ["counting n-grams", "10 proxies"]
+    assert spent[:2] == ["counting n-grams", "12 proxies"]
     assert not any(f["code"] == "M401" for f in analysis["findings"])
     assert "frontier" in analysis
     assert [w.split()[1] for w in spent[2:4]] == ["rehearsals", "confirmation"]

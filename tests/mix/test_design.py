@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
 
-from ecotone.core.errors import BadInput, Infeasible
+from ecotone.core.errors import BadInput, Infeasible, TooFewRows
 from ecotone.core.seeds import stream
 from ecotone.core.simplex import cap_shares
 from ecotone.data.published import regmix_prior
@@ -125,7 +125,20 @@ def test_every_rare_domain_is_reached_by_few_runs():
 
 def test_farthest_is_greedy():
     points = np.array([[0.0], [1.0], [9.0], [10.0], [4.0]])
-    assert farthest(points, 4).tolist() == [0, 3, 4, 1]
+    assert farthest(points, 3, known=points[[0]]).tolist() == [3, 4, 1]
+    free = np.array([True, True, True, False, True])
+    assert farthest(points, 2, known=points[[0]], free=free).tolist() == [2, 4]
+    assert farthest(points, 0, known=points).tolist() == []
+
+
+def test_farthest_refuses_when_nothing_new_is_left():
+    points = np.array([[0.0], [1.0], [1.0], [0.5]])
+    assert farthest(points, 2, known=points[[0]]).tolist() == [1, 3]
+    with pytest.raises(TooFewRows, match="hold 2 new mixtures") as error:
+        farthest(points, 3, known=points[[0]])
+    assert error.value.cure
+    with pytest.raises(TooFewRows, match="hold 0 new mixtures"):
+        farthest(points, 1, known=points[[0]], free=np.zeros(4, dtype=bool))
 
 
 def test_spread_lies_farther_apart_than_chance():
@@ -149,7 +162,7 @@ def test_spread_rows_of_published_runs_teach_more_than_chance_rows(five):
     for draw in range(4):
         rows = np.random.default_rng(draw).permutation(512)
         pool, test = rows[:256], rows[256:]
-        far = farthest(np.sqrt(np.vstack([p, W[pool]])), 13)[1:] - 1
+        far = farthest(np.sqrt(W[pool]), 12, known=np.sqrt(p)[None])
         for key, chosen in (("spread", pool[far]), ("chance", pool[:12])):
             guess = GaussianProcess().fit(W[chosen], L[chosen]).predict(W[test])
             rho = [spearmanr(a, b)[0] for a, b in zip(guess.T, L[test].T, strict=True)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import approx_fprime
 from scipy.stats import spearmanr
 from sklearn.model_selection import KFold, cross_val_predict
@@ -115,15 +115,66 @@ def test_an_exponent_is_never_above_one():
     assert law.predict([[0.5, 0.5, 0, 0, 0]])[0] <= ends.mean() + 1e-12
 
 
-def test_reordering_the_domains_reorders_the_answer():
-    W, L = runs(60)
-    order = np.array([3, 0, 4, 1, 2])
-    new = np.random.default_rng(3).dirichlet(np.ones(5), 50)
-    plain, moved = EffectiveData().fit(W, L), EffectiveData().fit(W[:, order], L)
-    # starting points are drawn by position: equal up to where the search ends
-    assert_allclose(moved.predict(new[:, order]), plain.predict(new), rtol=1e-3)
-    worth = [np.exp(law.params_[0][0, 3:8]) for law in (plain, moved)]
-    assert np.argsort(worth[0][order]).tolist() == np.argsort(worth[1]).tolist()
+@pytest.mark.parametrize("form", ["each", "shared", "linear"])
+def test_reordering_domains_runs_or_targets_reorders_the_answer(form):
+    W, L = runs(25, noise=0.01)  # few and noisy: the starts end in different places
+    new = runs(50, seed=3)[0]
+    domains, order = np.array([3, 0, 4, 1, 2]), np.random.default_rng(0).permutation(25)
+    law = EffectiveData(form=form)
+    plain = law.fit(W, L).predict(new)
+    exponents = law.params_[0][:, 8:]
+    assert_allclose(law.fit(W[:, domains], L).predict(new[:, domains]), plain, rtol=1e-12)
+    assert_allclose(law.params_[0][:, 8:], exponents[:, domains], rtol=1e-12)
+    assert_allclose(law.fit(W[order], L[order]).predict(new), plain, rtol=1e-8)
+    assert_allclose(law.fit(W, L[:, ::-1]).predict(new)[:, ::-1], plain, rtol=1e-8)
+    assert_allclose(law.fit(W, L[:, 1]).predict(new), plain[:, 1], rtol=1e-8)
+    # the starts do matter here, or nothing was shown
+    other = EffectiveData(form=form, seed=1).fit(W, L).predict(new)
+    assert np.abs(other / plain - 1).max() > 1e-6
+
+
+@pytest.mark.parametrize("form", ["each", "shared", "linear"])
+@pytest.mark.parametrize("n", [8, 60])
+def test_twins_are_worth_the_same(form, n):
+    # two domains with one share in every run: nothing tells them apart, the law must not either
+    W, L = runs(n, k=4, noise=0.01)
+    W = np.column_stack([W[:, 0] / 2, W[:, 1], W[:, 2], W[:, 0] / 2, W[:, 3]])
+    new = runs(50, seed=3)[0]
+    swapped = new[:, [3, 1, 2, 0, 4]]
+    law = EffectiveData(form=form).fit(W, L)
+    assert_allclose(law.predict(swapped), law.predict(new), rtol=1e-12)
+
+
+def test_domains_that_differ_only_in_which_runs_used_them_are_told_apart_by_their_losses():
+    # pure mixtures: every column holds the same numbers
+    W = np.vstack([0.9 * np.eye(4) + 0.025, (1 - np.eye(4)) / 3])
+    L = truth(W)
+    new = runs(50, k=4, seed=3)[0]
+    for order in ([2, 0, 3, 1], [1, 0, 2, 3]):
+        moved = EffectiveData().fit(W[:, order], L).predict(new[:, order])
+        assert_allclose(moved, EffectiveData().fit(W, L).predict(new), rtol=1e-12)
+    ranks = power._ranks(W, np.log(L))
+    assert sorted(ranks.tolist()) == [0, 1, 2, 3]
+    assert power._ranks(W, np.full(8, 1.0)).tolist() == [0, 0, 0, 0]
+
+
+def test_a_domain_no_run_has_used_moves_no_start():
+    W, L = runs(20)
+    y, rng = np.log(L), np.random.default_rng
+    wide = np.insert(W, 2, 0.0, axis=1)
+    one, two = (
+        power._starts(power.make_form(X.shape[1], "each", 0, 0), X, y, 3, rng(0)) for X in (W, wide)
+    )
+    assert_array_equal(np.delete(two, [5, 11], axis=1), one)
+
+
+def test_reordering_the_domains_reorders_the_answer_of_the_tree_residual():
+    pytest.importorskip("lightgbm")
+    W, L = interaction(60)
+    order, new = [2, 0, 3, 1], runs(30, k=4, seed=3)[0]
+    law = EffectiveData(residual="trees", starts=2)
+    plain = law.fit(W, L).predict(new)
+    assert_allclose(law.fit(W[:, order], L).predict(new[:, order]), plain, rtol=1e-9)
 
 
 def test_same_seed_same_bits_and_read_only_inputs():

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from ecotone.core.errors import BadInput, TooFewRows
 from ecotone.core.method import find
+from ecotone.core.trials import Trials
 from ecotone.mix._law import Law
+from ecotone.mix.auto import Auto
 from ecotone.mix.bimix import BiMix
 from ecotone.mix.boosted_trees import BoostedTrees
+from ecotone.mix.calibrate import Calibrated
+from ecotone.mix.effective_data import EffectiveData
 from ecotone.mix.exponential_law import ExponentialLaw
 from ecotone.mix.gaussian_process import GaussianProcess
 from ecotone.mix.linear_law import LinearLaw
 from ecotone.mix.log_linear import LogLinear
+from ecotone.mix.prior import WithPrior
 
 LAWS: dict[str, Law] = {
     "linear_law": LinearLaw(),
@@ -39,6 +46,27 @@ def made_runs(n: int = 40, k: int = 4, noise: float = 0.01, seed: int = 0):
     useful = np.linspace(0.1, 1.0, k)
     L = np.column_stack([3 + (0.05 + W @ useful) ** -0.5, 2 + (0.02 + W[:, 1]) ** -0.3])
     return W, L * np.exp(noise * rng.standard_normal(L.shape))
+
+
+class Halves:
+    """A prior that knows nothing much."""
+
+    def predict(self, W):
+        return np.tile(3 - W[:, :1], 2)
+
+
+def every_law() -> dict[str, Law]:
+    """All that is a law, with the ones that are made of others."""
+    large = Trials(*made_runs(3, seed=1), tuple("abcd"), ("s", "t"))
+    two = {"linear_law": LinearLaw(), "log_linear": LogLinear()}
+    return {
+        **LAWS,
+        "effective_data": EffectiveData(starts=2),
+        "auto": Auto(two),
+        "prior": WithPrior(LinearLaw(), Halves()),
+        "prior alone": WithPrior(None, Halves()),
+        "calibrated": Calibrated(LogLinear(), large),
+    }
 
 
 @pytest.fixture(params=sorted(LAWS))
@@ -172,6 +200,94 @@ def test_losses_are_positive(law):
     W, L = made_runs()
     with pytest.raises(BadInput, match="0 or negative"):
         law.fit(W, L - 10)
+
+
+def changed(array, row, value):
+    out = array.copy()
+    out[row] = value
+    return out
+
+
+@pytest.mark.parametrize("kind", [np.asarray, pd.DataFrame], ids=["arrays", "tables"])
+@pytest.mark.parametrize(
+    ("says", "make"),
+    [
+        ("no rows", lambda W, L: (W[:0], L[:0])),
+        ("row 3 of the shares holds NaN", lambda W, L: (changed(W, 3, np.nan), L)),
+        ("row 4 of the shares holds NaN", lambda W, L: (changed(W, 4, np.inf), L)),
+        ("row 5 of the losses holds NaN", lambda W, L: (W, changed(L, 5, np.nan))),
+        ("40 rows of shares and 39 of losses", lambda W, L: (W, L[1:])),
+        ("row 2 has a share of -0.2", lambda W, L: (changed(W, 2, [-0.2, 0.2, 0.5, 0.5]), L)),
+        ("row 7 sum to 0.9", lambda W, L: (changed(W, 7, [0.2, 0.2, 0.2, 0.3]), L)),
+        ("row 0 sum to", lambda W, L: (100 * W, L)),
+        ("0 or negative", lambda W, L: (W, L - 10)),
+        ("Expected 2D array", lambda W, L: (W[:, 0], L)),
+        ("complex", lambda W, L: (W * 1j, L)),
+        ("could not convert", lambda W, L: (np.full(W.shape, "much"), L)),
+    ],
+)
+@pytest.mark.parametrize("name", sorted(every_law()))
+def test_what_cannot_be_fitted_is_said_with_a_cure(name, says, make, kind):
+    W, L = map(kind, make(*made_runs()))
+    if kind is pd.DataFrame and says == "Expected 2D array":
+        pytest.skip("a table has two dimensions")
+    law = every_law()[name]
+    with pytest.raises((BadInput, TooFewRows), match=f"(?i){re.escape(says)}") as error:
+        law.fit(W, L)
+    assert error.value.what.startswith(type(law).__name__)
+    assert error.value.cure
+
+
+@pytest.mark.parametrize(
+    ("says", "make"),
+    [
+        ("no rows", lambda W: W[:0]),
+        ("row 3 of the shares holds NaN", lambda W: changed(W, 3, np.nan)),
+        ("3 features, but", lambda W: W[:, 1:]),
+        ("row 2 has a share of -0.2", lambda W: changed(W, 2, [-0.2, 0.2, 0.5, 0.5])),
+        ("row 7 sum to 0.9", lambda W: changed(W, 7, [0.2, 0.2, 0.2, 0.3])),
+        ("Expected 2D array", lambda W: W[0]),
+    ],
+)
+@pytest.mark.parametrize("name", sorted(every_law()))
+def test_what_cannot_be_predicted_is_said_with_a_cure(name, says, make):
+    W, L = made_runs()
+    law = every_law()[name].fit(W, L)
+    with pytest.raises(BadInput, match=says) as error:
+        law.predict(make(W))
+    assert error.value.what.startswith(type(law).__name__)
+    assert error.value.cure
+
+
+def test_the_cure_for_a_run_that_diverged_works():
+    W, L = made_runs()
+    bad = changed(L, 5, np.nan)
+    with pytest.raises(BadInput) as error:
+        LinearLaw().fit(W, bad)
+    rows, losses = eval(
+        error.value.cure.partition(": ")[2], {"np": np, "W": W, "y": bad}
+    )  # the cure is meant to be pasted
+    LinearLaw().fit(rows, losses)
+
+
+@pytest.mark.parametrize("name", sorted(every_law()))
+def test_rounded_tables_and_rounding_below_zero_are_taken(name):
+    W, L = made_runs()
+    law = every_law()[name].fit(W.round(3), L)
+    edge = np.array([[0.5, 0.5, 0.0, 0.0]])
+    found = law.predict(edge - [[0, 0, 1e-12, 0]])
+    assert_allclose(found, law.predict(edge), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "far"),
+    # a prior is believed as much as one trial, also where the others say that it is wrong
+    [("effective_data", 1e-5), ("auto", 1e-9), ("prior", 1e-3), ("prior alone", 0.01)],
+)
+def test_equal_losses_are_predicted_by_laws_made_of_others(name, far):
+    W, _ = made_runs()
+    L = np.full((40, 2), [3.0, 4.0])
+    assert_allclose(every_law()[name].fit(W, L).predict(made_runs(seed=3)[0]), L, rtol=far)
 
 
 def test_equal_losses_are_predicted_everywhere(law):

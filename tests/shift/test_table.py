@@ -8,7 +8,8 @@ import pytest
 from ecotone.core.errors import BadInput
 from ecotone.core.seeds import stream
 from ecotone.shift._features import pieces
-from ecotone.shift._table import table
+from ecotone.shift._table import _measure, interval, table
+from ecotone.shift.ngrams import ngrams
 from ecotone.testing.fixtures import babble, text_corpus
 
 LOW, HIGH = "red green blue white black", "one two three four five"
@@ -38,7 +39,69 @@ def test_far_is_farther_than_near_and_twin_is_chance(corpus, measure):
     assert twin <= found.null[2, 3] or found.p[2, 3] > 0.05
     assert np.array_equal(found.values, found.values.T)
     assert (np.diag(found.values) == 0).all()
-    assert (found.low <= found.high).all()
+    assert (found.low <= found.values).all()
+    assert (found.values <= found.high).all()
+    assert (found.low >= np.minimum(found.values, 0)).all()
+    # what is told apart stays so over other texts
+    assert found.low[2, 0] > found.null[2, 0]
+
+
+@pytest.mark.parametrize("measure", ["ngrams", "mmd", "wasserstein", "proxy_a"])
+def test_a_domain_under_two_names_is_at_home(measure):
+    texts = babble(LOW, 60, stream(0, "same"))
+    found = table(text_corpus({"a": texts, "b": texts}), measure=measure, rows=60, draws=19)
+    value = found.values[0, 1]
+    assert value <= found.null[0, 1]
+    assert found.low[0, 1] <= value <= found.high[0, 1]
+
+
+def two_rates(rng, size, rows=30, features=300):
+    """Counts of rare and frequent words whose rates differ by factors exp(+-size)."""
+    rates = 60 / np.arange(1, features + 1)
+    turn = np.exp(size * np.where(np.arange(features) % 2, 0.5, -0.5))
+    return rng.poisson(rates * turn, (rows, features)), rng.poisson(rates / turn, (rows, features))
+
+
+@pytest.mark.parametrize("size", [0.0, 0.02, 0.3])
+def test_the_interval_holds_the_expected_distance_as_often_as_it_says(size):
+    tables = [
+        _measure(ngrams, *two_rates(stream(s, "rates"), size), 49, stream(s, "draws"), {})
+        for s in range(60)
+    ]
+    value, low, high, null = (
+        np.array([t[k] for t in tables]) for k in ("value", "low", "high", "null")
+    )
+    expected = value.mean()  # of samples of this size
+    held = ((low <= expected) & (expected <= high)).mean()
+    assert held >= 0.8  # 0.9 expected, less two and a half standard deviations
+    assert ((low <= value) & (value <= high)).all()
+    if size < 0.1:
+        assert (value <= null).mean() >= 0.85
+    else:
+        # near 0 the spread of resamples is too wide, with a shift it must not be
+        assert (low > null).mean() >= 0.9
+        assert (high - low).mean() < 1.6 * (np.quantile(value, 0.95) - np.quantile(value, 0.05))
+
+
+def test_taking_the_bias_off_would_miss_what_was_measured():
+    """Why the interval is not the basic bootstrap."""
+    A, B = two_rates(stream(0, "rates"), 0.0)
+    rng = stream(0, "draws")
+    value = ngrams(A, B)
+    again = np.array(
+        [ngrams(A[rng.integers(0, 30, 30)], B[rng.integers(0, 30, 30)]) for _ in range(49)]
+    )
+    assert 2 * value - np.quantile(again, 0.05) < value
+    low, high = interval(value, again)
+    assert low <= value <= high
+
+
+def test_an_interval_ends_at_zero_unless_the_value_itself_is_lower():
+    again = np.array([-0.3, -0.1, 0.0, 0.1, 0.3])
+    assert interval(0.1, again)[0] == 0.0
+    assert interval(-0.02, again)[0] == -0.02
+    assert interval(0.5, again) == pytest.approx((0.24, 0.76))
+    assert interval(0.0, np.zeros(5)) == (0.0, 0.0)
 
 
 def test_the_map_keeps_near_domains_near(corpus):

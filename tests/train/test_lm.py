@@ -11,18 +11,10 @@ from numpy.testing import assert_allclose
 from torch.nn import functional as F
 
 from ecotone.core.mixture import Mixture, Phase
+from ecotone.train.checkpoint import load_model, save_model
+from ecotone.train.decoder import TinyLM, tiny_lm
 from ecotone.train.head import output_loss
-from ecotone.train.lm import (
-    Recipe,
-    TinyLM,
-    evaluate,
-    load_model,
-    run_task,
-    save_model,
-    tiny_lm,
-    train,
-    window_losses,
-)
+from ecotone.train.lm import Recipe, evaluate, run_task, train, window_losses
 
 RECIPE = Recipe(tokens=2_560, depth=1, context=16, batch=4, eval_tokens=640)
 MIX = Mixture({"high": 0.5, "low": 0.3, "target": 0.2})

@@ -21,7 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from ecotone.core.errors import BadInput
-from ecotone.data.domains import Domains, check_domains
+from ecotone.data.domains import Domains, check_domains, masked
 
 Array = NDArray[np.float64]
 Labels = NDArray[Any]
@@ -58,9 +58,7 @@ class Aligner(MetaEstimatorMixin, BaseEstimator, ABC):
 
     estimator: Any
 
-    def fit(
-        self, X: Any, y: Any, sample_domain: Any = None, sample_weight: Any = None
-    ) -> Self:
+    def fit(self, X: Any, y: Any, sample_domain: Any = None, sample_weight: Any = None) -> Self:
         """Fit on labelled source rows and target rows.
 
         Parameters
@@ -274,21 +272,6 @@ class Aligner(MetaEstimatorMixin, BaseEstimator, ABC):
         tags.target_tags = base.target_tags
         tags.input_tags.sparse = False
         return tags
-
-
-def masked(y: Labels, *, numbers: bool = True) -> NDArray[np.bool_]:
-    """Return where a label stands for *unknown*: NaN, None, and (with `numbers`) -1."""
-    if y.dtype.kind == "f":
-        gone = np.isnan(y)
-        return gone | (y == -1) if numbers else gone
-    if y.dtype.kind in "iu":
-        return y == -1 if numbers else np.zeros(len(y), dtype=bool)
-    if y.dtype.kind == "O":
-        return np.array(
-            [v is None or (isinstance(v, float) and np.isnan(v)) or (numbers and v == -1)
-             for v in y], dtype=bool,
-        )  # fmt: skip
-    return np.zeros(len(y), dtype=bool)
 
 
 def _columns(estimator: Any, bad: NDArray[np.bool_]) -> str:

@@ -6,20 +6,19 @@ a single method: listing stays instant, and a missing optional package never hid
 
 from __future__ import annotations
 
-import ast
 import importlib
 import importlib.util
-import re
 import sys
-import tomllib
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ecotone.core.card import Card
+from ecotone.core.declaration import Param, declarations
 from ecotone.core.errors import BadInput, MissingExtra, UnknownMethod
 
 ROOMS = ("shift", "mix", "select", "align", "tune", "merge", "testtime", "validate")
@@ -42,22 +41,10 @@ HANDLES = frozenset(
     ["covariate", "label", "concept", "open_set", "partial", "multi_source", "continual"]
 )
 EXTRAS = frozenset(("", "lm", "trees", "ot", "torch", "hf"))
-# what the protocols of the rooms hand to a function: not knobs of the user
-GIVEN = frozenset(("rng", "target", "caps", "tokens"))
 # the package whose absence means that an extra is not installed
 PACKAGES = {"lm": "torch", "trees": "lightgbm", "ot": "ot", "torch": "torch", "hf": "transformers"}
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Param:
-    """One knob of a method: its name, type and default as written, and its first line of docs."""
-
-    name: str
-    type: str
-    default: Any
-    says: str
 
 
 @dataclass(frozen=True)
@@ -143,45 +130,6 @@ class Method:
         }
 
 
-@dataclass(frozen=True)
-class Card:
-    """A card: TOML facts on top, then prose.
-
-    Attributes
-    ----------
-    method : str
-        Name of the method.
-    claims : tuple of dict
-        What the paper says (``says``), the ``check`` that would show it, and what was
-        measured.
-    fails : tuple of dict
-        When it does not help, with its ``check``.
-    prose : str
-        Markdown.
-    """
-
-    method: str
-    claims: tuple[Mapping[str, Any], ...]
-    fails: tuple[Mapping[str, Any], ...]
-    prose: str
-
-    @classmethod
-    def read(cls, path: Path) -> Card:
-        """Read a card file; the facts stand in its first ```toml block."""
-        text = path.read_text(encoding="utf-8")
-        found = re.search(r"^```toml\n(.*?)^```\n?", text, re.DOTALL | re.MULTILINE)
-        if not found:
-            raise BadInput(f"{path}: no ```toml block.", cure="begin the card with its facts")
-        try:
-            facts = tomllib.loads(found.group(1))
-        except tomllib.TOMLDecodeError as error:
-            raise BadInput(f"{path}: {error}") from None
-        prose = (text[: found.start()] + text[found.end() :]).strip()
-        return cls(
-            facts["method"], tuple(facts.get("claim", ())), tuple(facts.get("fails", ())), prose
-        )
-
-
 def method(
     *,
     name: str,
@@ -233,79 +181,22 @@ def check_words(name: str, needs: set[str], handles: set[str], extra: str) -> No
 def read_methods(folder: Path, room: str, package: str) -> Iterator[Method]:
     """Read the methods of one folder from the text of its files, importing nothing."""
     for path in sorted(folder.glob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        if "\n@method(" not in text:
-            continue
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                words = _decorator(node)
-                if words is not None:
-                    yield _from_node(node, words, path, room, f"{package}.{path.stem}")
-
-
-def _decorator(node: ast.ClassDef | ast.FunctionDef) -> dict[str, Any] | None:
-    for call in node.decorator_list:
-        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "method":
-            return {str(k.arg): _literal(k.value) for k in call.keywords}
-    return None
-
-
-def _literal(node: ast.expr) -> Any:
-    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "set" and not node.args:
-        return set()
-    return ast.literal_eval(node)
-
-
-def _from_node(
-    node: ast.ClassDef | ast.FunctionDef,
-    words: dict[str, Any],
-    path: Path,
-    room: str,
-    module: str,
-) -> Method:
-    check_words(words["name"], words["needs"], words["handles"], words.get("extra", ""))
-    doc = ast.get_docstring(node) or ""
-    return Method(
-        name=words["name"],
-        paper=words["paper"],
-        room=room,
-        target=f"{module}:{node.name}",
-        needs=frozenset(words["needs"]),
-        handles=frozenset(words["handles"]),
-        extra=words.get("extra", ""),
-        summary=doc.split("\n", 1)[0],
-        params=tuple(_params(node, doc)),
-        path=path,
-    )
-
-
-def _params(node: ast.ClassDef | ast.FunctionDef, doc: str) -> Iterator[Param]:
-    """Read the keyword arguments with a default from the signature: these are the knobs."""
-    function: ast.ClassDef | ast.FunctionDef | None = node
-    if isinstance(node, ast.ClassDef):
-        inits = (n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
-        function = next(inits, None)
-    if not isinstance(function, ast.FunctionDef):
-        return
-    args = function.args
-    positional = args.args[len(args.args) - len(args.defaults) :]
-    pairs = [*zip(positional, args.defaults, strict=True)]
-    pairs += [(a, d) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d]
-    for arg, default in pairs:
-        if arg.arg in GIVEN:
-            continue
-        try:
-            value = ast.literal_eval(default)
-        except ValueError:
-            value = ast.unparse(default)
-        kind = ast.unparse(arg.annotation) if arg.annotation else ""
-        yield Param(arg.arg, kind, value, _first_line(doc, arg.arg))
-
-
-def _first_line(doc: str, name: str) -> str:
-    """Return the first line that a numpydoc section says about a parameter."""
-    found = re.search(rf"^(?:\w+, )*{re.escape(name)}(?:, \w+)* : .*\n +(.*)$", doc, re.MULTILINE)
-    return found.group(1).strip() if found else ""
+        for found in declarations(path.read_text(encoding="utf-8")):
+            words = found.words
+            extra = words.get("extra", "")
+            check_words(words["name"], words["needs"], words["handles"], extra)
+            yield Method(
+                name=words["name"],
+                paper=words["paper"],
+                room=room,
+                target=f"{package}.{path.stem}:{found.thing}",
+                needs=frozenset(words["needs"]),
+                handles=frozenset(words["handles"]),
+                extra=extra,
+                summary=found.summary,
+                params=found.params,
+                path=path,
+            )
 
 
 @lru_cache(maxsize=1)

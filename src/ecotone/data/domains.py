@@ -135,7 +135,22 @@ def mask_targets(y: Any, sample_domain: Domains) -> NDArray[Any]:
     """
     given = np.asarray(y)
     out = given.astype(object) if given.dtype.kind not in "biuf" else given.copy()
-    if out.dtype.kind == "b":
+    if out.dtype.kind in "bu":
         out = out.astype(np.int64)
-    out[sample_domain < 0] = {"f": np.nan, "i": -1, "u": 0, "O": None}[out.dtype.kind]
+    out[sample_domain < 0] = {"f": np.nan, "i": -1, "O": None}[out.dtype.kind]
     return out
+
+
+def masked(y: NDArray[Any], *, numbers: bool = True) -> NDArray[np.bool_]:
+    """Return where a label stands for *unknown*: NaN, None, and (with `numbers`) -1."""
+    if y.dtype.kind == "f":
+        gone = np.isnan(y)
+        return gone | (y == -1) if numbers else gone
+    if y.dtype.kind in "iu":
+        return y == -1 if numbers else np.zeros(len(y), dtype=bool)
+    if y.dtype.kind == "O":
+        return np.array(
+            [v is None or (isinstance(v, float) and np.isnan(v)) or (numbers and v == -1)
+             for v in y], dtype=bool,
+        )  # fmt: skip
+    return np.zeros(len(y), dtype=bool)

@@ -199,7 +199,10 @@ def _tokenizer(store: TokenStore) -> Any:
         from tokenizers import Tokenizer
     except ModuleNotFoundError:
         raise MissingExtra.of("lm", "tokenizers", "counting tokens") from None
-    return Tokenizer.from_file(str(store.path / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(store.path / "tokenizer.json"))
+    # a mark that stands in a text is text, as when the token files were made
+    tokenizer.encode_special_tokens = True
+    return tokenizer
 
 
 def _by_domain(

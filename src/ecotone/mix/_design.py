@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ecotone.core.errors import BadInput, Infeasible
+from ecotone.core.errors import BadInput, Infeasible, TooFewRows
 from ecotone.core.simplex import cap_shares
 
 Array = NDArray[np.float64]
 
 STRENGTHS = np.geomspace(0.1, 5.0, 15)
 GRID = 2e-4  # designs that agree to this many tokens in one are the same run
+SAME = 1e-18  # squared Hellinger distance below which two mixtures are one
 
 
 def regmix_design(
@@ -129,17 +130,52 @@ def spread_design(
             f"the limits leave only {len(pool)} different mixtures, not {n}.",
             cure=f"ask for {len(pool)} mixtures, or raise the limits",
         )
-    return pool[farthest(np.sqrt(pool), n)]
+    points = np.sqrt(pool)
+    return pool[[0, *farthest(points, n - 1, known=points[[0]])]]
 
 
-def farthest(points: Array, n: int) -> NDArray[np.int64]:
-    """Return n row numbers: the first row, then always the row farthest from those chosen."""
+def farthest(
+    points: Array, n: int, *, known: Array, free: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """Return n row numbers, each of the point farthest from `known` and from those before it.
+
+    Parameters
+    ----------
+    points : ndarray, shape (m, d)
+        Square roots of shares, so that Euclidean distances are Hellinger distances.
+    n : int
+        How many to choose.
+    known : ndarray, shape (any, d)
+        Points that are taken already.
+    free : ndarray of bool, shape (m,), optional
+        Which points may be chosen; default all.
+
+    Raises
+    ------
+    TooFewRows
+        Fewer than n free points lie apart from what is taken.
+    """
+    distance = nearest(points, known)
     chosen = np.zeros(n, dtype=np.int64)
-    distance = np.full(len(points), np.inf)
-    for i in range(1, n):
-        distance = np.minimum(distance, ((points - points[chosen[i - 1]]) ** 2).sum(axis=1))
-        chosen[i] = int(np.argmax(distance))
+    for i in range(n):
+        open_ = distance if free is None else np.where(free, distance, -1.0)
+        best = int(np.argmax(open_))
+        if open_[best] <= SAME:
+            raise TooFewRows(
+                f"{n} new runs are wanted; the candidates hold {i} new mixtures.",
+                cure="give more candidates or ask for fewer runs",
+            )
+        chosen[i] = best
+        distance = np.minimum(distance, nearest(points, points[[best]]))
     return chosen
+
+
+def nearest(points: Array, known: Array) -> Array:
+    """Return each point's squared Euclidean distance to the nearest known one, shape (m,)."""
+    out = np.full(len(points), np.inf)
+    for row in known:
+        out = np.minimum(out, ((points - row) ** 2).sum(axis=1))
+    return out
 
 
 def cap_rows(W: Array, limits: Array, prior: Array) -> Array:

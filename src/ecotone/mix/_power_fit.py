@@ -44,21 +44,34 @@ class Form:
     pull: Array
 
 
-def make_form(k: int, kind: str, pull_tau: float, pull_b: float) -> Form:
-    """Build the form for k domains; `kind` is ``"linear"``, ``"shared"`` or ``"each"``."""
+def twins(W: Array) -> Array:
+    """Return which domains no run tells apart: 1 where domain j is in group g, shape (K, G)."""
+    _, first, group = np.unique(W, axis=1, return_index=True, return_inverse=True)
+    return np.equal.outer(first[group.reshape(-1)], np.sort(first)).astype(np.float64)
+
+
+def make_form(
+    k: int, kind: str, pull_tau: float, pull_b: float, groups: Array | None = None
+) -> Form:
+    """Build the form for k domains; `kind` is ``"linear"``, ``"shared"`` or ``"each"``.
+
+    Domains of one group (see `twins`) share their parameters: nothing could tell whose are whose.
+    """
+    groups = np.eye(k) if groups is None else groups
     size = 3 + 2 * k
     tau, b = slice(3, 3 + k), slice(3 + k, size)
     columns = [np.eye(size)[:, [E_, A_]]]
     fixed = np.zeros(size)
     if kind == "linear":  # b = 1 and u0 = 0
         fixed[U_] = -40.0
-        columns += [np.eye(size)[:, tau]]
+        columns += [np.eye(size)[:, tau] @ groups]
     elif kind == "shared":
         together = np.zeros((size, 1))
         together[b] = 1.0
-        columns += [np.eye(size)[:, [U_]], np.eye(size)[:, tau], together]
+        columns += [np.eye(size)[:, [U_]], np.eye(size)[:, tau] @ groups, together]
     else:
-        columns += [np.eye(size)[:, [U_]], np.eye(size)[:, tau], np.eye(size)[:, b]]
+        columns += [np.eye(size)[:, [U_]]]
+        columns += [np.eye(size)[:, tau] @ groups, np.eye(size)[:, b] @ groups]
     spread = np.hstack(columns)
     low = np.r_[-30.0, -5.0, -16.0, np.full(k, -14.0), np.full(k, -2.0)]
     # b <= 1: diminishing returns, which makes every predicted loss convex in the shares
@@ -103,18 +116,33 @@ def _jacobian(full: Array, log_r: Array, safe: Array) -> tuple[Array, Array]:
     return value, J
 
 
-def _starts(form: Form, lowest: Array, starts: int, k: int, rng: np.random.Generator) -> Array:
+def _starts(form: Form, W: Array, y: Array, starts: int, rng: np.random.Generator) -> Array:
     """Draw first parameters, the same draws for every target; shape (P, Q)."""
+    k = W.shape[1]
+    lowest = y.min(axis=0)
     full = np.empty((len(lowest), starts, 3 + 2 * k))
     full[..., E_] = lowest[:, None] + np.log(rng.uniform(0.2, 0.95, starts))
     full[..., A_] = np.log(rng.uniform(0.05, 0.8, starts))
-    full[..., 3 : 3 + k] = rng.normal(-1, 1, (starts, k))
+    draws = rng.normal(-1, 1, (k, starts))
+    full[..., 3 : 3 + k] = np.stack([draws[_ranks(W, losses)].T for losses in y.T])
     # every second start begins with diminishing returns
     odd = np.arange(starts) % 2 == 1
     full[..., U_] = np.where(odd, -2.0, -6.0)
     full[..., 3 + k :] = np.where(odd, np.log(0.5), 0.0)[:, None]
     first = [int(np.flatnonzero(c)[0]) for c in form.spread.T]
     return full.reshape(-1, 3 + 2 * k)[:, first]
+
+
+def _ranks(W: Array, losses: Array) -> NDArray[np.int64]:
+    """Give each domain a number by what it holds; shape (K,).
+
+    The number of a domain hangs neither on where its column stands nor on the order of the runs,
+    so a draw that goes by it favours no name. It is the place in the order of the sorted shares,
+    then of the sorted products of share and loss; domains that agree in both (twins) have one
+    number, and domains that no run has used come last, where they change no other number.
+    """
+    keys = np.concatenate([np.sort(-W, axis=0), np.sort(W * losses[:, None], axis=0)])
+    return np.unique(keys.T, axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def fit_power(
@@ -127,6 +155,8 @@ def fit_power(
     steps: int = 150,
 ) -> tuple[Array, Array]:
     """Fit every target from every start.
+
+    Reordering the columns of W reorders the answer, but for the rounding of sums over them.
 
     Parameters
     ----------
@@ -150,14 +180,13 @@ def fit_power(
     objective : ndarray, shape (T, starts)
         Mean Huber loss plus penalty.
     """
-    n, k = W.shape
+    n = len(W)
     with np.errstate(divide="ignore"):
         log_r = np.log(W)
     safe = np.where(W > 0, log_r, 0.0)
-    lowest = y.min(axis=0)
-    theta = _starts(form, lowest, starts, k, rng)
+    theta = _starts(form, W, y, starts, rng)
     high = np.tile(form.high, (len(theta), 1))
-    high[:, E_] = np.repeat(lowest, starts) - 1e-3  # the floor lies below every loss
+    high[:, E_] = np.repeat(y.min(axis=0), starts) - 1e-3  # the floor lies below every loss
     theta = np.clip(theta, form.low, high)
     wanted = np.repeat(y.T, starts, axis=0)
     pull = form.pull / n

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 from ecotone.core.seeds import derive, stream
-from ecotone.mix._law import Law
-from ecotone.mix._power_fit import fit_power, log_loss, make_form
+from ecotone.mix._law import Law, canonical_order
+from ecotone.mix._power_fit import fit_power, log_loss, make_form, twins
 
 Array = NDArray[np.float64]
 
@@ -92,10 +92,16 @@ class EffectiveData(Law):
             raise BadInput(
                 "EffectiveData: a loss is 0 or negative.", cure="give losses in nats per token"
             )
-        form = make_form(W.shape[1], self.form, self.pull_tau, self.pull_b)
+        k = W.shape[1]
+        # sums over the domains run in an order of their own: rounding goes by no name either
+        order = canonical_order(W)
+        X = W[:, order]
+        form = make_form(k, self.form, self.pull_tau, self.pull_b, twins(X))
         rng = stream(self.seed, "effective_data")
         y = np.log(L)
-        full, objective = fit_power(W, y, form, starts=self.starts, rng=rng)
+        found, objective = fit_power(X, y, form, starts=self.starts, rng=rng)
+        back = np.argsort(order)
+        full = found[..., np.r_[:3, 3 + back, 3 + k + back]]
         # starts that end in a worse valley are dropped; with few rows several fit the runs equally
         # well (3e-5 is 0.8 % of the loss, the noise of a small run) and disagree elsewhere: their
         # mean ranks better than any one of them
@@ -110,9 +116,10 @@ class EffectiveData(Law):
         from ecotone.mix.boosted_trees import make_regressor
 
         base = np.log(self._law(W))
+        self.order_ = canonical_order(W)
         return [
             make_regressor(len(W), rounds=300, seed=derive(self.seed, "residual", t)).fit(
-                np.column_stack([W, base[:, t]]), y[:, t] - base[:, t]
+                np.column_stack([W[:, self.order_], base[:, t]]), y[:, t] - base[:, t]
             )
             for t in range(y.shape[1])
         ]
@@ -126,7 +133,8 @@ class EffectiveData(Law):
         out = self._law(W)
         if self.trees_:
             base = np.log(out)
-            rest = [t.predict(np.column_stack([W, base[:, i]])) for i, t in enumerate(self.trees_)]
+            X = W[:, self.order_]
+            rest = [t.predict(np.column_stack([X, base[:, i]])) for i, t in enumerate(self.trees_)]
             out = out * np.exp(np.column_stack(rest))
         return out
 

@@ -10,11 +10,11 @@ from sklearn.base import clone
 
 from ecotone.core.errors import BadInput, TooFewRows
 from ecotone.core.trials import Trials
+from ecotone.mix._design import SAME, farthest, nearest
 from ecotone.mix.objective import Objective
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
-SAME = 1e-9  # Hellinger distance below which two mixtures are one
 
 
 def first_runs(candidates: Array, n: int, *, rng: np.random.Generator) -> Rows:
@@ -42,39 +42,12 @@ def first_runs(candidates: Array, n: int, *, rng: np.random.Generator) -> Rows:
     TooFewRows
         There are fewer than `n` different candidates.
     """
-    free = np.ones(len(candidates), dtype=bool)
     if n < 1 or not len(candidates):
         return np.zeros(0, dtype=np.int64)
     first = int(rng.integers(len(candidates)))
-    free[first] = False
-    return np.array(
-        [first, *farthest(candidates, candidates[[first]], n - 1, free)], dtype=np.int64
-    )
-
-
-def farthest(candidates: Array, known: Array, n: int, free: NDArray[np.bool_]) -> list[int]:
-    """Choose `n` free rows, each the farthest from `known` and from those chosen before it."""
     points = np.sqrt(candidates)
-    distance = _nearest(points, np.sqrt(known))
-    chosen: list[int] = []
-    for _ in range(n):
-        best = int(np.argmax(np.where(free, distance, -1.0)))
-        if not free[best] or distance[best] <= SAME:
-            raise TooFewRows(
-                f"{n} new runs are wanted; the candidates hold {len(chosen)} new mixtures.",
-                cure="give more candidates or ask for fewer runs",
-            )
-        chosen.append(best)
-        distance = np.minimum(distance, _nearest(points, points[[best]]))
-    return chosen
-
-
-def _nearest(points: Array, known: Array) -> Array:
-    """Return each point's Euclidean distance to the nearest known one, shape (m,)."""
-    out = np.full(len(points), np.inf)
-    for row in known:
-        out = np.minimum(out, np.linalg.norm(points - row, axis=1))
-    return out
+    rest = farthest(points, n - 1, known=points[[first]])
+    return np.concatenate([[first], rest])
 
 
 def next_runs(
@@ -142,8 +115,9 @@ def next_runs(
     score = predicted.mean(axis=0) - boldness * predicted.std(axis=0)
     chosen = _lowest(score, candidates, n - far, free, _spacing(trials.weights))
     free[chosen] = False
-    known = np.concatenate([trials.weights, candidates[chosen]])
-    return np.array([*chosen, *farthest(candidates, known, far, free)], dtype=np.int64)
+    known = np.sqrt(np.concatenate([trials.weights, candidates[chosen]]))
+    spread = farthest(np.sqrt(candidates), far, known=known, free=free)
+    return np.concatenate([np.array(chosen, dtype=np.int64), spread])
 
 
 def _check(members: int, explore: float) -> None:
@@ -163,7 +137,7 @@ def _free(
             f"{len(trials.domains)} domains.",
             cure="give one row for each mixture and one column for each domain",
         )
-    free = _nearest(np.sqrt(candidates), np.sqrt(trials.weights)) > SAME
+    free = nearest(np.sqrt(candidates), np.sqrt(trials.weights)) > SAME
     if done_mask is not None:
         free &= ~np.asarray(done_mask, dtype=bool)
     if free.sum() < n:
@@ -256,5 +230,5 @@ def measured_or(predicted: Array, trials: Trials, objective: Objective, candidat
     score, points = predicted.copy(), np.sqrt(candidates)
     measured = objective.on(trials.targets).value(trials.scores)
     for w, value in zip(np.sqrt(trials.weights), measured, strict=True):
-        score[np.linalg.norm(points - w, axis=1) <= SAME] = value
+        score[nearest(points, w[None]) <= SAME] = value
     return score

@@ -54,9 +54,7 @@ def row_order_is_irrelevant(method: Method) -> None:
     made = cases.shifted(method)
     new = made.X[made.sample_domain < 0]
     order = stream(0, "rows").permutation(len(made.X))
-    turned = Shifted(
-        made.X[order], made.y[order], made.sample_domain[order], made.truth[order]
-    )
+    turned = Shifted(made.X[order], made.y[order], made.sample_domain[order], made.truth[order])
     apart = np.abs(_answers(method, made, new) - _answers(method, turned, new)).max(axis=1)
     moved = float((apart > 1e-3).mean())
     demand(moved <= 0.05, f"{method.name}: shuffling rows moves {moved:.0%} of the predictions")

@@ -1,14 +1,9 @@
-"""One tiny decoder, one dial: the trainer behind every proxy and every confirmation.
-
-The network is the plain pre-norm decoder (learned positions, causal attention, tied output); all
-sizes follow from `depth`. It is small on purpose: a proxy has to rank mixtures, not to write.
-"""
+"""One tiny decoder, one dial: the trainer behind every proxy and every confirmation."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -19,38 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from ecotone.core.files import fingerprint, replacing, write_json
+from ecotone.core.files import fingerprint
 from ecotone.core.mixture import Mixture, Phase
 from ecotone.core.seeds import derive
 from ecotone.data.tokens import TokenStore
-from ecotone.train.head import output_loss
+from ecotone.train.checkpoint import keep_state, resume_state, save_model
+from ecotone.train.decoder import LMConfig, TinyLM, tiny_lm
 from ecotone.train.sampler import Plan, batches, plan
-
-
-@dataclass(frozen=True)
-class LMConfig:
-    """Shape of the decoder."""
-
-    layers: int
-    width: int
-    heads: int
-    vocab: int
-    context: int
-
-    @property
-    def parameters(self) -> int:
-        """Number of trainable parameters."""
-        block = 12 * self.width**2 + 13 * self.width
-        return self.layers * block + (self.vocab + self.context + 2) * self.width
-
-
-def tiny_lm(depth: int = 2, *, vocab: int, context: int = 128) -> LMConfig:
-    """Set all sizes from one number, so that proxies of two depths are comparable."""
-    width = 48 * depth  # constant aspect ratio: shape, not tuning
-    return LMConfig(layers=depth, width=width, heads=depth, vocab=vocab, context=context)
 
 
 @dataclass(frozen=True)
@@ -86,83 +58,9 @@ class Recipe:
         """Number of optimiser steps."""
         return self.tokens // (self.context * self.batch)
 
-
-class Block(nn.Module):
-    """Attention and a feed-forward layer, each behind a LayerNorm, each added to the stream."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, T, W) to (B, T, W)."""
-        B, T, W = x.shape
-        qkv = self.qkv(self.norm1(x)).view(B, T, 3, self.heads, W // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.out(mixed.transpose(1, 2).reshape(B, T, W))
-        out: Tensor = x + self.down(F.relu(self.up(self.norm2(x))))
-        return out
-
-
-class TinyLM(nn.Module):
-    """The decoder."""
-
-    def __init__(self, config: LMConfig, seed: int = 0) -> None:
-        super().__init__()
-        self.config = config
-        # torch fills new layers from its global random state; what it draws is drawn over below
-        with torch.random.fork_rng(devices=[]):
-            self.tokens = nn.Embedding(config.vocab, config.width)
-            self.places = nn.Embedding(config.context, config.width)
-            self.blocks = nn.ModuleList(
-                Block(config.width, config.heads) for _ in range(config.layers)
-            )
-            self.norm = nn.LayerNorm(config.width)
-        self._init(torch.Generator().manual_seed(seed))
-
-    @torch.no_grad()
-    def _init(self, rng: torch.Generator) -> None:
-        """Draw normal weights; what ends in the residual stream is scaled by its depth.
-
-        A proxy sees a few hundred steps, so it must start well: embeddings of 2 / sqrt(width) and
-        matrices of 1 / sqrt(inputs) reach in 400 k tokens what the usual 0.02 needs 1 M for.
-        """
-        for name, p in self.named_parameters():
-            if name.endswith("bias"):
-                p.zero_()
-            elif p.dim() == 2:
-                std = {"tokens.weight": 2 / math.sqrt(p.shape[1]), "places.weight": 0.02}.get(
-                    name, 1 / math.sqrt(p.shape[1])
-                )
-                if name.endswith(("out.weight", "down.weight")):
-                    std /= math.sqrt(2 * self.config.layers)
-                p.copy_(torch.empty(p.shape).normal_(0, std, generator=rng))
-
-    def hidden(self, ids: Tensor) -> Tensor:
-        """Map ids (B, T) to the last hidden state (B, T, W)."""
-        x = self.tokens(ids) + self.places.weight[: ids.shape[1]]
-        for block in self.blocks:
-            x = block(x)
-        out: Tensor = self.norm(x)
-        return out
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """Map ids (B, T) to logits (B, T, V)."""
-        return F.linear(self.hidden(ids), self.tokens.weight)
-
-    def token_losses(self, ids: Tensor) -> Tensor:
-        """Return the loss of every token, (B, T): of ids[:, 1:] given ids[:, :-1]."""
-        logits = self.forward(ids[:, :-1]).flatten(0, 1)
-        return F.cross_entropy(logits, ids[:, 1:].flatten(), reduction="none").view(len(ids), -1)
-
-    def loss(self, ids: Tensor) -> Tensor:
-        """Return the mean loss of predicting ids[:, 1:] from ids[:, :-1], nats per token."""
-        hidden = self.hidden(ids[:, :-1]).flatten(0, 1)
-        return output_loss(hidden, self.tokens.weight, ids[:, 1:].flatten())
+    def shape(self, vocab: int) -> LMConfig:
+        """Return the shape of the decoder for a vocabulary."""
+        return tiny_lm(self.depth, vocab=vocab, context=self.context)
 
 
 @dataclass
@@ -225,7 +123,7 @@ def train(
         Told step and steps.
     """
     began_cpu, began = time.process_time(), time.monotonic()
-    config = tiny_lm(recipe.depth, vocab=store.vocab, context=recipe.context)
+    config = recipe.shape(store.vocab)
     reading = plan(
         store, mixture, recipe.tokens,
         context=recipe.context, batch=recipe.batch, seed=seed, horizon=recipe.horizon,
@@ -235,7 +133,7 @@ def train(
     state: dict[str, Any] = {"step": 0, "cpu": 0.0, "wall": 0.0, "curve": []}
     identity = fingerprint([store.fingerprint, mixture.fingerprint, asdict(recipe), seed])
     if checkpoint is not None:
-        state = _resume(checkpoint, identity, model, optimiser) or state
+        state = resume_state(checkpoint, identity, model, optimiser) or state
     curve, recent = [tuple(c) for c in state["curve"]], torch.zeros(())
     stride = max(1, recipe.steps // 50)
     model.train()
@@ -254,7 +152,7 @@ def train(
                 used = state["cpu"] + time.process_time() - began_cpu
                 spent = state["wall"] + time.monotonic() - began
                 facts = {"step": step + 1, "curve": curve, "cpu": used, "wall": spent}
-                _keep(checkpoint, model, optimiser, {**facts, "identity": identity})
+                keep_state(checkpoint, model, optimiser, {**facts, "identity": identity})
         tick(step + 1, recipe.steps)
     windows = {n: window_losses(model, store, n, split, recipe.eval_tokens) for n in store.names}
     losses = {n: float(w.mean()) for n, w in windows.items()}
@@ -319,46 +217,6 @@ def window_losses(
     return torch.cat(losses).double().numpy()
 
 
-def _keep(
-    folder: Path, model: nn.Module, optimiser: torch.optim.AdamW, facts: dict[str, Any]
-) -> None:
-    """Write weights and optimiser state as safetensors; the newest state replaces the last."""
-    from safetensors.torch import save_file
-
-    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    for i, p in enumerate(p for g in optimiser.param_groups for p in g["params"]):
-        for key in ("exp_avg", "exp_avg_sq", "step"):
-            tensors[f"adam.{i}.{key}"] = optimiser.state[p][key]
-    with replacing(folder / "state.safetensors") as part:
-        save_file(tensors, part, metadata={"facts": json.dumps(facts)})
-
-
-def _resume(
-    folder: Path, identity: str, model: nn.Module, optimiser: torch.optim.AdamW
-) -> dict[str, Any] | None:
-    """Load the newest state into model and optimiser.
-
-    Returns None, and loads nothing, when there is none or it is of another training.
-    """
-    from safetensors import safe_open
-
-    file = folder / "state.safetensors"
-    if not file.exists():
-        return None
-    with safe_open(file, framework="pt") as kept:
-        facts: dict[str, Any] = json.loads(kept.metadata()["facts"])
-        if facts["identity"] != identity:
-            return None
-        model.load_state_dict(
-            {k[6:]: kept.get_tensor(k) for k in kept.keys() if k.startswith("model.")}  # noqa: SIM118
-        )
-        for i, p in enumerate(p for g in optimiser.param_groups for p in g["params"]):
-            optimiser.state[p] = {
-                key: kept.get_tensor(f"adam.{i}.{key}") for key in ("exp_avg", "exp_avg_sq", "step")
-            }
-    return facts
-
-
 def hold_memory() -> None:
     """Ask the C library to keep freed memory: a training step frees and takes the same blocks.
 
@@ -404,22 +262,3 @@ def run_task(
             file.unlink()
         folder.rmdir()
     return {k: v for k, v in vars(result).items() if k != "model"} | {"mixture": mixture["weights"]}
-
-
-def save_model(model: TinyLM, folder: Path) -> None:
-    """Write ``model.safetensors`` and ``config.json``."""
-    from safetensors.torch import save_file
-
-    write_json(folder / "config.json", asdict(model.config))
-    with replacing(folder / "model.safetensors") as part:
-        save_file(model.state_dict(), part)
-
-
-def load_model(folder: Path | str) -> TinyLM:
-    """Read what `save_model` wrote."""
-    from safetensors.torch import load_file
-
-    folder = Path(folder)
-    model = TinyLM(LMConfig(**json.loads((folder / "config.json").read_text())))
-    model.load_state_dict(load_file(folder / "model.safetensors"))
-    return model

@@ -1,0 +1,185 @@
+r"""Gaussian kernels in blocks, their bandwidth, and samples of rows that do not depend on order.
+
+All kernels of this room are :math:`k(a, b) = e^{-\gamma \|a - b\|^2}`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecotone.core.errors import BadInput
+from ecotone.core.seeds import stream
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+BLOCK = 1 << 20  # entries of a kernel that are held at once: they stay in the cache
+MOST_BYTES = 2 * 10**9  # a stored kernel may be this large
+
+
+def squared_distances(A: Array, B: Array) -> Array:
+    r"""Return :math:`\|a_i - b_j\|^2`, never negative, (n, m) float64.
+
+    Parameters
+    ----------
+    A : ndarray, shape (n, d)
+    B : ndarray, shape (m, d)
+    """
+    centre = B.mean(axis=0)  # a common offset would cost digits
+    A, B = A - centre, B - centre
+    D = A @ B.T
+    D *= -2
+    D += (A**2).sum(axis=1)[:, None]
+    D += (B**2).sum(axis=1)
+    out: Array = np.maximum(D, 0, out=D)
+    return out
+
+
+def median_bandwidth(X: Array, *, rows: int = 1000) -> float:
+    r"""Return :math:`\gamma = 1 / \mathrm{median}_{i<j} \|x_i - x_j\|^2`.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+        Rows of all sides together.
+    rows : int
+        At most this many are compared: a sample that does not depend on their order.
+
+    Returns
+    -------
+    float
+        Above 0; 1 where most rows are equal, which leaves no scale.
+    """
+    some = X[subsample(X, rows)]
+    if len(some) < 2:
+        return 1.0
+    middle = float(np.median(squared_distances(some, some)[np.triu_indices(len(some), 1)]))
+    return 1.0 / middle if middle > 0 else 1.0
+
+
+def rbf(
+    A: Array,
+    B: Array,
+    gamma: float,
+    *,
+    dtype: type[np.floating[Any]] = np.float64,
+) -> NDArray[Any]:
+    r"""Return :math:`e^{-\gamma \|a_i - b_j\|^2}`, (n, m), with no second matrix of that size.
+
+    Parameters
+    ----------
+    A : ndarray, shape (n, d)
+    B : ndarray, shape (m, d)
+    gamma : float
+        Above 0, in 1 / (unit of the rows)^2.
+    dtype : type
+        float32 halves memory and time at a relative error of about 1e-6.
+
+    Examples
+    --------
+    >>> rbf(np.zeros((1, 1)), np.array([[0.0], [2.0]]), 0.5).round(4).tolist()
+    [[1.0, 0.1353]]
+    """
+    left, right = _wide(A, B, gamma, dtype)
+    return _exponential(left @ right.T)
+
+
+def rbf_times(
+    A: Array,
+    B: Array,
+    gamma: float,
+    W: Array,
+    *,
+    dtype: type[np.floating[Any]] = np.float64,
+) -> Array:
+    """Return ``rbf(A, B, gamma) @ W`` without storing the kernel.
+
+    Parameters
+    ----------
+    A : ndarray, shape (n, d)
+    B : ndarray, shape (m, d)
+    gamma : float
+    W : ndarray, shape (m,) or (m, k)
+    dtype : type
+        Of the kernel; the result is float64, (n,) or (n, k).
+    """
+    left, right = _wide(A, B, gamma, dtype)
+    thin = np.asarray(W, dtype=dtype)
+    out = np.empty((len(A), *W.shape[1:]))
+    step = max(1, BLOCK // max(len(B), 1))
+    for start in range(0, len(A), step):
+        at = slice(start, start + step)
+        out[at] = _exponential(left[at] @ right.T) @ thin
+    return out
+
+
+def _wide(
+    A: Array, B: Array, gamma: float, dtype: type[np.floating[Any]]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return two matrices whose product is the exponent: both squares ride along as columns."""
+    centre = B.mean(axis=0)
+    A, B = (A - centre) * np.sqrt(gamma), (B - centre) * np.sqrt(gamma)
+    a, b = (A**2).sum(axis=1)[:, None], (B**2).sum(axis=1)[:, None]
+    left = np.hstack([2 * A, -a, -np.ones_like(a)]).astype(dtype, copy=False)
+    right = np.hstack([B, np.ones_like(b), b]).astype(dtype, copy=False)
+    return left, right
+
+
+def _exponential(E: NDArray[Any]) -> NDArray[Any]:
+    np.minimum(E, 0, out=E)  # rounding may put it above 0 for equal rows
+    return np.exp(E, out=E)
+
+
+def canonical_order(X: Array, *keys: NDArray[Any]) -> Index:
+    """Return the order that sorts rows by value: the same rows in any order end up alike.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+    *keys : ndarray, shape (n,)
+        Decide between equal rows, such as their labels.
+    """
+    first: Index = np.argsort(X[:, 0], kind="stable")
+    if (np.diff(X[first, 0]) > 0).all():
+        return first
+    return np.lexsort((*keys[::-1], *X.T[::-1]))
+
+
+def subsample(X: Array, rows: int, *, seed: int = 0) -> Index:
+    """Return the places of at most `rows` rows, chosen by chance but not by their order.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+    rows : int
+    seed : int
+        Another seed, another sample.
+    """
+    order = canonical_order(X)
+    if len(X) <= rows:
+        return order
+    return order[np.sort(stream(seed, "rows").permutation(len(X))[:rows])]
+
+
+def room_for(who: str, entries: int, *, itemsize: int = 8, cure: str) -> None:
+    """Refuse a computation whose matrices do not fit, before anything is allocated.
+
+    Parameters
+    ----------
+    who : str
+        The method.
+    entries : int
+        Numbers that are stored at once.
+    itemsize : int
+        Bytes of a number.
+    cure : str
+        What to use instead.
+    """
+    if entries * itemsize > MOST_BYTES:
+        raise BadInput(
+            f"{who}: these rows need a matrix of {entries * itemsize / 1e9:,.0f} GB.",
+            why=f"it compares all pairs of rows; {MOST_BYTES / 1e9:.0f} GB is the most it takes.",
+            cure=cure,
+        )

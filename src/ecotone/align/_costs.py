@@ -57,6 +57,10 @@ class Costs:
         """Return the costs of source rows start to stop, (stop - start, m)."""
         return _between(self.source[start:stop], self.target, self.metric) / self.scale
 
+    def columns(self, start: int, stop: int) -> Array:
+        """Return the costs of target rows start to stop, (stop - start, n)."""
+        return _between(self.target[start:stop], self.source, self.metric) / self.scale
+
     def pairs(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Array:
         """Return the costs of pairs of rows, (k,), without the rounding of `block`."""
         A, B = self.source[i], self.target[j]

@@ -133,8 +133,8 @@ class Scaling:
 
     def _stale(self) -> bool:
         """Say whether the kernel holds potentials or a term that are too far from the present."""
-        far = (self.phi - self._phi0, self._phi0 - self.phi, self.psi - self._psi0)
-        far += (self._psi0 - self.psi, self.term - self._term0)
+        far = [self.phi - self._phi0, self._phi0 - self.phi, self.psi - self._psi0]
+        far += [self._psi0 - self.psi, self.term - self._term0]
         return max(float(x.max()) for x in far) > DRIFT
 
     def _factors(self) -> tuple[Array, Array]:
@@ -250,5 +250,5 @@ class _Anderson:
         F = np.array(self._df)
         M = F @ F.T
         M[np.diag_indices(len(M))] += 1e-12 * np.trace(M) + np.finfo(float).tiny
-        ahead: Array = np.linalg.solve(M, F @ f) @ np.array(self._dg)
+        ahead = np.asarray(np.linalg.solve(M, F @ f) @ np.array(self._dg), dtype=np.float64)
         return g - ahead if np.abs(ahead).max() < DRIFT / 2 else g

@@ -113,7 +113,7 @@ def _within(trials: Trials, loss: Array, n: int, draws: int, law: Any) -> float:
     return good / draws
 
 
-def _predicted(law: Any, W: Array, train: Array, loss: Array) -> Array:
+def _predicted(law: Any, W: Array, train: NDArray[np.int64], loss: Array) -> Array:
     """Return the law's predictions; with too few runs for it, only measured ones can be picked."""
     try:
         return law.fit(W[train], loss[train]).predict(W)

@@ -251,4 +251,4 @@ class _Anderson:
         M = F @ F.T
         M[np.diag_indices(len(M))] += 1e-12 * np.trace(M) + np.finfo(float).tiny
         ahead = np.asarray(np.linalg.solve(M, F @ f) @ np.array(self._dg), dtype=np.float64)
-        return g - ahead if np.abs(ahead).max() < DRIFT / 2 else g
+        return g if np.abs(ahead).max() > DRIFT / 2 else np.asarray(g - ahead)

@@ -118,6 +118,24 @@ LAWS: list[Callable[[Method], None]] = [
 ]
 
 
+def a_score_is_blind_to_target_labels(method: Method) -> None:
+    """Whatever labels the target rows come with, the score has the same bits."""
+    one, two = cases.scored(method), cases.scored(method, poison=True)
+    demand(one == two, f"{method.name} looks at target labels: {one} and {two}")
+
+
+def a_score_is_one_finite_number(method: Method) -> None:
+    """Give an ordinary model on ordinary rows a finite score."""
+    value = cases.scored(method)
+    demand(bool(np.isfinite(value)), f"{method.name}: the score is {value}")
+
+
+SCORE_LAWS: list[Callable[[Method], None]] = [
+    a_score_is_blind_to_target_labels,
+    a_score_is_one_finite_number,
+]
+
+
 def wrong(method: Method) -> list[tuple[str, Callable[[], Any]]]:
     """Return inputs that every aligner must refuse with a cure."""
     made = cases.shifted(method)

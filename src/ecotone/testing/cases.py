@@ -18,7 +18,7 @@ from ecotone.data.shifts import Shifted, made_shift
 from ecotone.testing.fixtures import babble, counted_corpus, law_trials, text_corpus
 
 Array = NDArray[np.float64]
-Kind = Literal["measure", "rule", "law", "mixer", "oracle", "aligner"]
+Kind = Literal["measure", "rule", "law", "mixer", "oracle", "aligner", "score"]
 SIZES = {"books": 400_000, "code": 90_000, "law": 30_000, "web": 2_000_000}
 
 
@@ -42,8 +42,8 @@ def kind(method: Method) -> Kind:
     """Return which protocol of its room a method follows."""
     if method.room == "shift":
         return "measure"
-    if method.room == "align":
-        return "aligner"
+    if method.room in ("align", "validate"):
+        return "aligner" if method.room == "align" else "score"
     thing = method.load()
     if not isinstance(thing, type):
         return "rule"
@@ -176,6 +176,19 @@ def _aligner(method: Method) -> Any:
     return out
 
 
+def scored(method: Method, *, kind: str = "affine", seed: int = 0, poison: bool = False) -> float:
+    """Return a score of CORAL, fitted on one half of made-up rows, on the other half."""
+    from ecotone.align.coral import CORAL
+
+    made = made_shift(kind, n=120, seed=seed)
+    half = np.arange(len(made.y)) % 2 == 0
+    model = CORAL().fit(made.X[half], made.y[half], made.sample_domain[half])
+    y = np.where(made.sample_domain < 0, (made.truth + 1) % 3, made.y) if poison else made.y
+    from ecotone.validate.scoring import scorer
+
+    return scorer(method.name)(model, made.X[~half], y[~half], made.sample_domain[~half])
+
+
 _ANSWERS: dict[Kind, Callable[[Method], Any]] = {
     "measure": _measure,
     "rule": _rule,
@@ -183,4 +196,5 @@ _ANSWERS: dict[Kind, Callable[[Method], Any]] = {
     "mixer": _mixer,
     "oracle": _oracle,
     "aligner": _aligner,
+    "score": scored,
 }

@@ -52,6 +52,8 @@ def of(method: Method) -> list[Law]:
         return [*laws, zero_at_home, more_shift_larger_distance]
     if method.room == "align":
         return [*laws, *alignment.LAWS]
+    if method.room == "validate":
+        return [says_what_it_is, hands_off, *alignment.SCORE_LAWS]
     if cases.kind(method) == "oracle":
         return [says_what_it_is, hands_off]
     return [*laws, stays_on_the_simplex]

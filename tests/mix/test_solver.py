@@ -16,6 +16,7 @@ from ecotone.core.errors import BadInput, Infeasible
 from ecotone.core.simplex import cap_shares
 from ecotone.mix._box import Box, cheapest, nearest
 from ecotone.mix._feasible import short_count
+from ecotone.mix.gaussian_process import GaussianProcess
 from ecotone.mix.objective import GeneralLimit, SpreadAverage, TargetLoss, WeightedLosses
 from ecotone.mix.problem import Limits, Problem
 from ecotone.mix.solver import solve
@@ -657,3 +658,17 @@ def test_counts_are_written_short_and_rounded_down():
     assert [short_count(x) for x in (3_149_999, 14_800_000, 999, 2e9, 12_345)] == [
         "3.14M", "14.8M", "999", "2B", "12.3K",
     ]  # fmt: skip
+
+
+def test_a_fitted_law_may_be_asked_off_the_simplex_by_a_descent():
+    W = np.random.default_rng(0).dirichlet(np.ones(3), 30)
+    L = 3 + np.exp(-W @ [2.0, 1.0, 0.0])
+    law = GaussianProcess().fit(W, L[:, None])
+    problem = Problem(
+        law, ("law",), ("law", "web", "code"), TargetLoss("law"), Limits.none(3), None,
+        np.full(3, 1 / 3),
+    )  # fmt: skip
+    assert np.isfinite(problem.losses(np.full((1, 3), 0.9))).all()
+    with pytest.raises(BadInput, match="sum to 2.7"):
+        law.predict(np.full((1, 3), 0.9))
+    assert solve(problem, rng=np.random.default_rng(0)).weights[0] > 0.9

@@ -669,6 +669,6 @@ def test_a_fitted_law_may_be_asked_off_the_simplex_by_a_descent():
         np.full(3, 1 / 3),
     )  # fmt: skip
     assert np.isfinite(problem.losses(np.full((1, 3), 0.9))).all()
-    with pytest.raises(BadInput, match="sum to 2.7"):
+    with pytest.raises(BadInput, match=r"sum to 2\.7"):
         law.predict(np.full((1, 3), 0.9))
     assert solve(problem, rng=np.random.default_rng(0)).weights[0] > 0.9

@@ -11,7 +11,7 @@ from typing import Any
 
 from ecotone._version import __version__
 
-_ROOMS = ("shift", "mix", "validate", "train", "bench", "report", "testing")
+_ROOMS = ("shift", "mix", "align", "validate", "train", "bench", "report", "testing")
 _NAMES = {
     "read_corpus": "ecotone.data.read",
     "read_trials": "ecotone.data.trials",

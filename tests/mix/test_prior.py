@@ -132,3 +132,11 @@ def test_a_prior_of_other_targets_is_an_error_with_a_cure():
     with pytest.raises(BadInput, match="predicts 2 targets, the losses have 1") as error:
         WithPrior(None, Power()).fit(W, Power().predict(W)[:, :1])
     assert "targets=" in error.value.cure
+
+
+def test_a_descent_may_ask_off_the_simplex():
+    W = np.random.default_rng(0).dirichlet(np.ones(3), 20)
+    law = WithPrior(LogLinear(), Power()).fit(W, 3 + (W[:, :2] + 0.1) ** -0.4)
+    assert np.isfinite(law._predict(np.full((1, 3), 0.5))).all()
+    with pytest.raises(BadInput, match=r"sum to 1\.5"):
+        law.predict(np.full((1, 3), 0.5))

@@ -6,77 +6,69 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
 from ecotone.core.errors import BadInput
 
 Array = NDArray[np.float64]
-METRICS = ("sqeuclidean", "cosine", "cityblock")
+Index = NDArray[np.int64]
+METRICS = ("sqeuclidean", "cosine")
 MOST_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """Costs between source rows and target rows, a block of source rows at a time.
+    """Costs as a product of two thin matrices, :math:`C = L R^T`, asked for by parts.
 
     Attributes
     ----------
-    source, target : ndarray, shape (n, d) and (m, d)
-        Rows as the cost needs them: minus the target's mean, or of length 1.
-    metric : str
-        One of `METRICS`.
+    left, right : ndarray, shape (n, k) and (m, k)
+        Factors; what rounding leaves below 0 counts as 0.
+    bound : float
+        A number that no cost exceeds.
     scale : float
-        What costs are divided by: their median.
+        What distances were divided by.
     """
 
-    source: Array
-    target: Array
-    metric: str
+    left: Array
+    right: Array
+    bound: float
     scale: float
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows of the source and of the target."""
-        return len(self.source), len(self.target)
-
-    @property
-    def bound(self) -> float:
-        """A number that no cost exceeds."""
-        if self.metric == "cosine":
-            return 2.0 / self.scale
-        if self.metric == "cityblock":
-            low = np.minimum(self.source.min(axis=0), self.target.min(axis=0))
-            high = np.maximum(self.source.max(axis=0), self.target.max(axis=0))
-            return float((high - low).sum()) / self.scale
-        longest = [
-            float(np.sqrt((rows**2).sum(axis=1).max())) for rows in (self.source, self.target)
-        ]
-        return sum(longest) ** 2 / self.scale
+        return len(self.left), len(self.right)
 
     def block(self, start: int, stop: int) -> Array:
         """Return the costs of source rows start to stop, (stop - start, m)."""
-        return _between(self.source[start:stop], self.target, self.metric) / self.scale
+        out: Array = self.left[start:stop] @ self.right.T
+        return np.maximum(out, 0.0, out=out)
 
     def columns(self, start: int, stop: int) -> Array:
         """Return the costs of target rows start to stop, (stop - start, n)."""
-        return _between(self.target[start:stop], self.source, self.metric) / self.scale
+        out: Array = self.right[start:stop] @ self.left.T
+        return np.maximum(out, 0.0, out=out)
 
-    def pairs(self, i: NDArray[np.int64], j: NDArray[np.int64]) -> Array:
-        """Return the costs of pairs of rows, (k,), without the rounding of `block`."""
-        A, B = self.source[i], self.target[j]
-        if self.metric == "cityblock":
-            return np.abs(A - B).sum(axis=1) / self.scale
-        half = 0.5 if self.metric == "cosine" else 1.0
-        out: Array = half * ((A - B) ** 2).sum(axis=1) / self.scale
-        return out
+    def pairs(self, i: Index, j: Index) -> Array:
+        """Return the costs of pairs of rows, (k,)."""
+        return np.maximum(np.einsum("ij,ij->i", self.left[i], self.right[j]), 0.0)
 
-    def ordered(self, order: NDArray[np.int64]) -> Costs:
+    def ordered(self, order: Index) -> Costs:
         """Return the same costs with the source rows in another order."""
-        return Costs(self.source[order], self.target, self.metric, self.scale)
+        return Costs(self.left[order], self.right, self.bound, self.scale)
+
+    def plus(self, times: float, left: Array, right: Array, bound: float) -> Costs:
+        """Return these costs times a number, plus the product of two more factors."""
+        return Costs(
+            np.hstack([times * self.left, left]),
+            np.hstack([self.right, right]),
+            times * self.bound + bound,
+            self.scale,
+        )
 
 
 def costs(source: Array, target: Array, metric: str, who: str) -> Costs:
-    """Prepare the costs between two sets of rows, divided by their median.
+    """Return squared distances, or one minus the cosine, divided by their median.
 
     The median is over all pairs, or over those of at most 2,000 rows a side that do not depend on
     the order of rows. Where it is 0, costs are left as they are.
@@ -88,10 +80,28 @@ def costs(source: Array, target: Array, metric: str, who: str) -> Costs:
     """
     if metric not in METRICS:
         raise BadInput(f"{who}: no metric is called {metric!r}.", cure='metric="sqeuclidean"')
-    shift = target.mean(axis=0)
-    S, T = (_prepared(rows, shift, metric) for rows in (source, target))
-    middle = float(np.median(_between(some_rows(S), some_rows(T), metric)))
-    return Costs(S, T, metric, middle if middle > 0 else 1.0)
+    if metric == "cosine":
+        S, T = (_unit(rows) / 2**0.5 for rows in (source, target))
+    else:
+        centre = target.mean(axis=0)  # distances are the same, and rounding is less
+        S, T = source - centre, target - centre
+    left, right = _factors(S, T)
+    some = np.maximum(_factors(some_rows(S), T)[0] @ _factors(S, some_rows(T))[1].T, 0.0)
+    middle = float(np.median(some))
+    scale = middle if middle > 0 else 1.0
+    longest = sum(float(np.sqrt((rows**2).sum(axis=1).max())) for rows in (S, T))
+    return Costs(left / scale, right, longest**2 / scale, scale)
+
+
+def _factors(A: Array, B: Array) -> tuple[Array, Array]:
+    """Return matrices whose product is the squared distances between rows."""
+    a, b = (A**2).sum(axis=1, keepdims=True), (B**2).sum(axis=1, keepdims=True)
+    return np.hstack([A, a, np.ones_like(a)]), np.hstack([-2 * B, np.ones_like(b), b])
+
+
+def _unit(rows: Array) -> Array:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(length > 0, length, 1.0))
 
 
 def some_rows(X: Array, most: int = 2_000) -> Array:
@@ -100,26 +110,6 @@ def some_rows(X: Array, most: int = 2_000) -> Array:
         return X
     order = np.lexsort(X.T[::-1])
     return X[order[np.linspace(0, len(X) - 1, most).astype(np.int64)]]
-
-
-def _prepared(rows: Array, shift: Array, metric: str) -> Array:
-    if metric != "cosine":
-        return np.asarray(rows - shift)  # distances are the same, and rounding is less
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(length > 0, length, 1.0))
-
-
-def _between(A: Array, B: Array, metric: str) -> Array:
-    if metric == "cityblock":
-        city: Array = cdist(A, B, "cityblock")
-        return city
-    out: Array = A @ (-2.0 * B.T)
-    out += (A**2).sum(axis=1)[:, None]
-    out += (B**2).sum(axis=1)
-    np.maximum(out, 0.0, out=out)
-    if metric == "cosine":
-        out *= 0.5
-    return out
 
 
 def room_for(n: int, m: int, size: int, who: str, *, cure: str = "eco.align.LinearOT()") -> None:

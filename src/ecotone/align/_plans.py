@@ -107,6 +107,31 @@ class Scaling:
         out *= left[start:stop, None]
         return out
 
+    def to_rows(self) -> None:
+        """Set phi so that row sums are right, psi as it is; see `to_columns`."""
+        if self._stale():
+            self._build(self.reg)
+        each = (np.exp(self.term - self._term0) * self._factors()[1]).astype(self.kernel.dtype)
+        for c, start, stop in self._blocks():
+            seen = (self.kernel[start:stop] @ each[c]).astype(np.float64)
+            self.phi[start:stop] = self._phi0[start:stop] - np.log(seen)
+
+    def to_columns(self) -> Array:
+        """Return the psi for which column sums are right, phi and a as they are.
+
+        With `to_rows` it is a sweep in two halves, for methods that change a in between.
+        """
+        if self._stale():
+            self._build(self.reg)
+        left, sums = self._factors()[0], np.zeros_like(self.term)
+        for c, start, stop in self._blocks():
+            K = self.kernel[start:stop]
+            sums[c] += left[start:stop].astype(K.dtype) @ K
+        sums *= np.exp(self.term - self._term0)
+        self.classes = sums * self._factors()[1]
+        out: Array = self._psi0 - np.log(sums.sum(axis=0))
+        return out
+
     # ---- the kernel
 
     def _blocks(self) -> Iterator[tuple[int, int, int]]:
@@ -201,7 +226,7 @@ class Scaling:
         """Repeat sweeps with Anderson's acceleration, which a rise of the error undoes."""
         if self.kernel.dtype == np.float32:
             tol = max(tol, NOISE)
-        steps, best = _Anderson(), np.inf
+        steps, best = Anderson(), np.inf
         for _ in range(most):
             if self._stale():
                 self._build(reg)
@@ -210,7 +235,7 @@ class Scaling:
             if not np.isfinite(new).all():  # float32 has lost a row or a column
                 self._in_logarithms(reg)
                 self._build(reg)
-                steps, best = _Anderson(), np.inf
+                steps, best = Anderson(), np.inf
                 continue
             if np.isinf(self.tau):
                 self.error = float(np.abs(self.classes.sum(axis=0) - self.b).sum())
@@ -219,7 +244,7 @@ class Scaling:
             if self.error <= tol:
                 return
             if self.error > 2 * best:
-                steps, best = _Anderson(), np.inf
+                steps, best = Anderson(), np.inf
                 self.psi = new
             else:
                 best = min(best, self.error)
@@ -230,7 +255,7 @@ class Scaling:
             )
 
 
-class _Anderson:
+class Anderson:
     """Extrapolate a fixed-point iteration from its last few steps."""
 
     def __init__(self) -> None:

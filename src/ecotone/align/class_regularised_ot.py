@@ -44,7 +44,7 @@ class ClassRegularisedOT(Mapper):
     smoothing : float, default 1e-3
         :math:`\delta`, which keeps the root's slope finite.
     metric : str, default 'sqeuclidean'
-        Or ``cosine``, ``cityblock``.
+        Or ``cosine``.
     rounds : int, default 20
         Most updates of the class term.
     sweeps : int, default 1000

@@ -40,7 +40,7 @@ class EntropicOT(Mapper):
         Price of missing the masses, in the unit of the cost: for label proportions that differ.
         None: masses are kept.
     metric : str, default 'sqeuclidean'
-        Or ``cosine``, ``cityblock``.
+        Or ``cosine``.
     sweeps : int, default 1000
         Most sweeps over the kernel.
     tol : float, default 1e-6

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ecotone.core.errors import BadInput
 from ecotone.core.files import fingerprint, write_json
@@ -59,6 +59,8 @@ class Verdict:
         Name and unit of the metric.
     level : float
         Coverage of the interval.
+    pick : object, optional
+        What to use: the adapted model, or the one that does nothing. Not saved.
     """
 
     score: float
@@ -70,6 +72,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     metric: str = "loss, nats per token"
     level: float = 0.95
+    pick: Any = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.decision not in EXIT_CODES:
@@ -93,11 +96,17 @@ class Verdict:
     @property
     def fingerprint(self) -> str:
         """Hash of the contents."""
-        return fingerprint(asdict(self))
+        return fingerprint(self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """Return all but the pick as plain numbers and words."""
+        out = asdict(replace(self, pick=None))
+        del out["pick"]
+        return out
 
     def save(self, path: Path | str) -> None:
-        """Write as JSON."""
-        write_json(Path(path), asdict(self))
+        """Write as JSON; the pick is not written."""
+        write_json(Path(path), self.facts())
 
     @classmethod
     def load(cls, path: Path | str) -> Verdict:

@@ -110,7 +110,7 @@ def choose(
         facts["asked_got"] = confirmed.asked_got
         verdict = confirmed.verdict
     if verdict is not None:
-        facts["verdict"] = asdict(verdict)
+        facts["verdict"] = verdict.facts()
     analysis = describe(corpus, store, settings, natural, mixture, facts, findings, command)
     analysis["cost"] = cost(steps, confirmed.runs if confirmed else [], began)
     return finish(run, mixture, verdict, analysis)

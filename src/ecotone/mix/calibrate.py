@@ -127,7 +127,7 @@ class Calibrated(Law):
         return replace(trials, scores=scores, targets=targets)
 
     def _predict(self, W: Array) -> Array:
-        small = self.law_.predict(W).reshape(len(W), -1)
+        small = self.law_._predict(W).reshape(len(W), -1)
         out: Array = np.exp(self.level_ + self.slope_ * np.log(small))
         return out
 
@@ -137,7 +137,7 @@ class Calibrated(Law):
         return self.law_.smooth if hasattr(self, "law_") else self.law.smooth
 
     def _gradient(self, W: Array) -> Array:
-        small = self.law_.predict(W).reshape(len(W), -1)
+        small = self.law_._predict(W).reshape(len(W), -1)
         factor = self.slope_ * self._predict(W) / small
         slopes: Array = self.law_.gradient(W).reshape(*small.shape, -1)
         slopes *= factor[..., None]

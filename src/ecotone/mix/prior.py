@@ -99,7 +99,7 @@ class WithPrior(Law):
     def _rest(self, W: Array) -> Array:
         if self.law_ is None:
             return np.tile(self.level_, (len(W), 1))
-        return self.law_.predict(W).reshape(len(W), -1)
+        return self.law_._predict(W).reshape(len(W), -1)
 
     def _predict(self, W: Array) -> Array:
         return self._rest(W) * self._factor(W)

@@ -15,9 +15,11 @@ _ROOMS = ("shift", "mix", "align", "validate", "train", "bench", "report", "test
 _NAMES = {
     "read_corpus": "ecotone.data.read",
     "read_trials": "ecotone.data.trials",
+    "read_table": "ecotone.data.table",
     "try_mixtures": "ecotone.jobs.trials",
     "confirm": "ecotone.jobs.confirm",
     "rerun": "ecotone.jobs.again",
+    "adapt": "ecotone.jobs.adapt",
     "Corpus": "ecotone.core.corpus",
     "Mixture": "ecotone.core.mixture",
     "Phase": "ecotone.core.mixture",

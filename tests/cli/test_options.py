@@ -22,6 +22,9 @@ FROZEN = {
     "mix": "--calibrate --caps --confirm --depth --export --floors --frozen --json --kl --losses "
     "--materialise --method --natural --out --proxies --proxy-tokens --seed --seeds --target "
     "--text-field --tokenizer --tokens --tolerance --trials --workers -p corpus",
+    "align": "--budget --domain --drop --few --groups --json --label --method --out --seed "
+    "--target table",
+    "predict": "--json --out run table",
     "report": "--json --out run",
     "runs": "--json --out",
     "run": "--json --out --workers manifest",

@@ -14,6 +14,8 @@ from scipy.optimize import minimize, nnls
 from scipy.stats import norm
 
 from ecotone.align._kernels import median_bandwidth, rbf
+from ecotone.core.priors import em_step as em_step
+from ecotone.core.priors import expectation_maximisation as expectation_maximisation
 from ecotone.core.seeds import stream
 
 Array = NDArray[np.float64]
@@ -190,40 +192,6 @@ def calibrate(held: Held) -> Calibration:
 
     found = minimize(loss, np.zeros(1 + Z.shape[1]), jac=True, method="L-BFGS-B")
     return Calibration(float(np.exp(found.x[0])), found.x[1:] - found.x[1:].mean())
-
-
-def em_step(pi: Array, R: Array) -> Array:
-    """Return the mean posterior under priors `pi`, given ratios R = p(y|x) / prior(y), (m, C)."""
-    joint = R * pi
-    out: Array = (joint / joint.sum(axis=1, keepdims=True)).mean(axis=0)
-    return out
-
-
-def expectation_maximisation(
-    R: Array, start: Array, *, tol: float = 1e-8, most: int = 2000
-) -> tuple[Array, int]:
-    r"""Return the priors that maximise :math:`\sum_i \log \sum_y \pi_y R_{iy}`, and the steps.
-
-    The likelihood is concave; no step lowers it.
-
-    Parameters
-    ----------
-    R : ndarray, shape (m, C)
-        Above 0.
-    start : ndarray, shape (C,)
-        Every share above 0.
-    tol : float
-        Stop when the shares move by less, in sum.
-    most : int
-        Most steps.
-    """
-    pi = start
-    for step in range(1, most + 1):
-        new = em_step(pi, R)
-        if np.abs(new - pi).sum() < tol:
-            return new, step
-        pi = new
-    return pi, most
 
 
 class Mixture(NamedTuple):

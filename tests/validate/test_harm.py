@@ -67,10 +67,25 @@ def test_a_collapsed_model_is_refused():
     assert {"V306", "V307"} & {f.code for f in verdict.findings}
 
 
+def test_an_alignment_whose_predictions_say_that_labels_shifted_is_refused():
+    made = made_shift("location_scale", n=400)
+    # take most of one class out of the target: moved, stretched, and other proportions
+    out = (made.sample_domain < 0) & (made.truth == 0) & (np.arange(len(made.truth)) % 5 > 0)
+    verdict = guard(
+        SourceOnlyLike(), made.X[~out], made.y[~out], sample_domain=made.sample_domain[~out]
+    )
+    assert verdict.decision == "keep"
+    assert "V311" in {f.code for f in verdict.findings}
+
+
+class SourceOnlyLike(SourceOnly):
+    """A candidate that is not aligned at all."""
+
+
 def test_few_labels_overrule():
     made = made_shift("label", n=300)
     X, truth = made_shift("label", n=300, seed=9).target
-    hopeful = Margin(-1.0, 0.0, 1.0, 0.0, "nothing")
+    hopeful = Margin(-1.0, 0.0, 1.0, 0.0, 1.0, "nothing")
     verdict = guard(
         CORAL(), made.X, made.y, sample_domain=made.sample_domain, few=(X[:60], truth[:60]),
         margin=hopeful,

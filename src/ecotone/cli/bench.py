@@ -10,7 +10,7 @@ import click
 from ecotone.cli import options
 from ecotone.cli.options import as_json, echo_json
 
-SUITES = {
+SUITES = {  # of the room mix
     "five_fold": "laws on the 512 published runs, five-fold",
     "few_runs": "laws on 20, 40 and 80 of the published runs",
     "fit_times": "CPU seconds of a fit, 13 targets x 512 rows",
@@ -25,9 +25,18 @@ SUITES = {
 }
 
 
+ALIGN = {
+    "guard": "the guarded portfolio beside every method used blindly, real and made-up tasks",
+    "real": "the same on the real tasks alone",
+    "controlled": "the same on made-up shifts alone",
+}
+
+
 @click.command("bench")
-@click.argument("room", type=click.Choice(["mix"]))
-@click.option("--suite", required=True, type=click.Choice(list(SUITES)), help="What to measure.")
+@click.argument("room", type=click.Choice(["mix", "align"]))
+@click.option(
+    "--suite", required=True, type=click.Choice([*SUITES, *ALIGN]), help="What to measure."
+)
 @options.workers
 @options.out
 @as_json
@@ -38,18 +47,26 @@ def command(room: str, suite: str, workers: int | None, out: Path, as_json: bool
     Example:
       ecotone bench mix --suite five_fold
     """  # noqa: D301
+    known = SUITES if room == "mix" else ALIGN
+    if suite not in known:
+        raise click.UsageError(f"the suites of {room} are: {', '.join(known)}")
     rows = _measure(suite, out, workers)
     if as_json:
-        echo_json({"room": room, "suite": suite, "says": SUITES[suite], "rows": rows})
+        echo_json({"room": room, "suite": suite, "says": known[suite], "rows": rows})
         return
     from ecotone.report.tables import text_table
 
     columns = list(dict.fromkeys(k for row in rows for k in row))
-    click.echo(f"{suite}: {SUITES[suite]}\n")
+    click.echo(f"{suite}: {known[suite]}\n")
     click.echo(text_table(columns, [[_cell(row.get(c)) for c in columns] for row in rows]))
 
 
 def _measure(suite: str, out: Path, workers: int | None) -> list[dict[str, Any]]:
+    if suite in ALIGN:
+        from ecotone.bench.guarded import guard_suite
+
+        parts = {"real": suite != "controlled", "made": suite != "real"}
+        return guard_suite(out, **parts, workers=workers)
     if suite in ("five_fold", "few_runs", "fit_times", "honesty"):
         from ecotone.bench import published
 

@@ -94,7 +94,9 @@ def tell_answers() -> None:
         method.load()  # imports may seed what they like; running may not
         before = _states()
         out[name] = plain(cases.answer(method))
-        demand(before == _states(), f"{name}: a global random state was moved")
+        # a package that is imported meanwhile brings a state of its own, at the end
+        same = before == _states()[: len(before)]
+        demand(same, f"{name}: a global random state was moved")
     sys.stdout.write(json.dumps(out) + "\n")
 
 

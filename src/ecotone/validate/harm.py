@@ -39,6 +39,9 @@ class Margin:
         Largest loss of accuracy on held-out source rows (of R2 for regression).
     variety : float
         Least share of the source's classes that the target's predictions must hold.
+    proportions : float
+        Largest difference (total variation) of class proportions between the predictions on the
+        target and on the sources, for methods that do not handle a label shift.
     learnt_on : str
         Where it comes from.
     """
@@ -47,6 +50,7 @@ class Margin:
     errors: float
     source_loss: float
     variety: float
+    proportions: float
     learnt_on: str
 
 
@@ -150,6 +154,7 @@ def guard(
         )  # fmt: skip
     adapted = clone(model).fit(X, blind, sample_domain=domain)
     signs = signs_of(model, base, X, blind, domain, groups=groups, folds=folds, seed=seed)
+    no = no or _other_proportions(adapted, X, domain, margin)
     decision, said = _decide(signs, margin) if no is None else ("keep", [no])
     notes += said
     gain, interval = float(signs.circular.mean()), signs.interval(margin.errors)
@@ -168,17 +173,49 @@ def guard(
 
 def _not_its_shift(model: Any, diagnosis: Diagnosis) -> Finding | None:
     """Return why this method is not for this shift, if it is not."""
-    handles = getattr(type(model), "__ecotone__", {}).get("handles", frozenset())
     name = type(model).__name__
     if diagnosis.kind == "none":
         return Finding("V304", f"without a shift there is nothing for {name} to mend.", "")
-    if diagnosis.kind == "label" and "label" not in handles:
+    if diagnosis.kind == "label" and "label" not in _handles(model):
         return Finding(
             "V305",
             f"labels shifted, and {name} does not handle that: it would move classes apart.",
             "ecotone methods --room align --handles label",
         )  # fmt: skip
     return None
+
+
+def _handles(model: Any) -> frozenset[str]:
+    handles: frozenset[str] = getattr(type(model), "__ecotone__", {}).get("handles", frozenset())
+    return handles
+
+
+def _other_proportions(
+    model: Any, X: Any, domain: NDArray[np.int64], margin: Margin
+) -> Finding | None:
+    """Return a finding where the predictions have other class proportions in the target.
+
+    Alignment matches the sides as wholes, which is right only if they hold the classes in equal
+    shares. Where the aligned model itself says that they do not, it has matched one class to
+    another.
+    """
+    if is_regressor(model) or "label" in _handles(model):
+        return None
+    at = domain > 0
+    here = model.predict(_at(X, np.flatnonzero(at)), sample_domain=domain[at])
+    there = model.predict(_at(X, np.flatnonzero(~at)))
+    shares = [np.array([np.mean(p == c) for c in model.classes_]) for p in (here, there)]
+    apart = float(np.abs(shares[0] - shares[1]).sum() / 2)
+    # two samples of one law differ by about so much
+    noise = 1 / np.sqrt(min(at.sum(), (~at).sum()))
+    if apart <= max(margin.proportions, float(noise)):
+        return None
+    return Finding(
+        "V311",
+        f"the class proportions of its predictions differ by {apart:.0%} between sources and "
+        "target, and alignment rests on their being equal.",
+        "ecotone methods --room align --handles label",
+    )
 
 
 def signs_of(

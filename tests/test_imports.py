@@ -89,6 +89,7 @@ def test_no_file_has_a_name_that_says_nothing():
     [
         "import ecotone; ecotone.Mixture; ecotone.Corpus; ecotone.Run",
         "from ecotone.core.method import catalogue; catalogue()",
+        "import ecotone.align",
         "from ecotone.cli.main import main; main(['methods'])",
         "from ecotone.cli.main import main; main(['--help'])",
         "from ecotone.cli.main import main; main(['mix', '--help'])",
@@ -103,3 +104,11 @@ def test_looking_around_imports_nothing_heavy(code):
     )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_importing_the_room_align_leaves_scikit_learn_as_it_was():
+    code = (
+        "import sklearn; before = sklearn.get_config(); import ecotone.align as a; a.CORAL; "
+        "a.Aligner; assert sklearn.get_config() == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,15 +17,31 @@ The do-nothing method is `SourceOnly`.
 
 from __future__ import annotations
 
-from ecotone.align._aligner import Aligner
-from ecotone.align._kinds import Mapper, Projector, Reweighter
-from ecotone.core.method import from_room
-from ecotone.data.domains import mask_targets, split
+import importlib
+from typing import TYPE_CHECKING
 
+from ecotone.core.method import from_room
+
+if TYPE_CHECKING:
+    from ecotone.align._aligner import Aligner
+    from ecotone.align._kinds import Mapper, Projector, Reweighter
+    from ecotone.data.domains import mask_targets, split
+
+# looked up when they are used: importing the room costs nothing, scikit-learn a second
+_NAMES = {
+    "Aligner": "ecotone.align._aligner",
+    "Mapper": "ecotone.align._kinds",
+    "Projector": "ecotone.align._kinds",
+    "Reweighter": "ecotone.align._kinds",
+    "mask_targets": "ecotone.data.domains",
+    "split": "ecotone.data.domains",
+}
 _methods, __dir__ = from_room("align")
 
 
 def __getattr__(name: str) -> object:
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
     return _methods(name)
 
 

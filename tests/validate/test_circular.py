@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
@@ -54,3 +55,14 @@ class Constant(SourceOnly):
 def test_a_constant_scores_as_a_constant():
     made = made_shift("none", n=300)
     assert fit_and_score(Constant(), made) == 1 / 3
+
+
+def test_data_frames_are_scored_as_arrays_are():
+    made = made_shift("affine", n=200)
+    frame = pd.DataFrame(made.X, columns=list("abcde"))
+    one, two = (
+        scorer(name)(CORAL().fit(X, made.y, made.sample_domain), X, made.y, made.sample_domain)
+        for X in (made.X, frame)
+        for name in ("circular",)
+    )
+    assert one == two

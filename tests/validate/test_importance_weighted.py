@@ -41,8 +41,7 @@ def test_sides_that_do_not_overlap_give_no_verdict():
     made = made_shift("none", n=200)
     X = made.X + np.where(made.sample_domain[:, None] < 0, 50.0, 0.0)
     model = SourceOnly().fit(X, made.y, made.sample_domain)
-    value = SCORE(model, X, made.y, made.sample_domain)
-    assert np.isnan(value) or value > 0.5
+    assert np.isnan(SCORE(model, X, made.y, made.sample_domain))
 
 
 def test_regression_is_scored_by_its_squared_error():

@@ -10,7 +10,7 @@ from sklearn.base import clone, is_regressor
 from sklearn.metrics import balanced_accuracy_score, r2_score
 
 from ecotone.core.method import method
-from ecotone.validate.splits import fold_of
+from ecotone.validate.splits import fold_of, rows_at
 
 Labels = NDArray[Any]
 
@@ -65,7 +65,7 @@ def circular(
     .. [1] Bruzzone and Marconcini, Domain adaptation problems, IEEE TPAMI 32(5), 2010.
     """
     target, source = np.flatnonzero(sample_domain < 0), np.flatnonzero(sample_domain > 0)
-    guessed = model.predict(X[target])
+    guessed = model.predict(rows_at(X, target))
     measure = r2_score if is_regressor(model) else balanced_accuracy_score
     known = np.asarray(y)[source]
     known = known if is_regressor(model) else known.astype(np.asarray(guessed).dtype)
@@ -77,6 +77,6 @@ def circular(
         rows = np.concatenate([target, rest])
         back = np.repeat([1, -2], [len(target), len(rest)])
         labels = np.concatenate([guessed, known[fold != k]])
-        again = clone(model).fit(X[rows], labels, sample_domain=back)
-        scores.append(measure(known[fold == k], again.predict(X[part])))
+        again = clone(model).fit(rows_at(X, rows), labels, sample_domain=back)
+        scores.append(measure(known[fold == k], again.predict(rows_at(X, part))))
     return float(np.mean(scores))

@@ -19,7 +19,7 @@ from ecotone.data.domains import check_domains, mask_targets
 from ecotone.shift._diagnosis import Diagnosis, diagnose
 from ecotone.validate.labelled import labelled_gain
 from ecotone.validate.scoring import scorer
-from ecotone.validate.splits import DomainSplit
+from ecotone.validate.splits import DomainSplit, rows_at
 
 Array = NDArray[np.float64]
 MARGINS = Path(__file__).with_name("margin.json")
@@ -202,8 +202,8 @@ def _other_proportions(
     if is_regressor(model) or "label" in _handles(model):
         return None
     at = domain > 0
-    here = model.predict(_at(X, np.flatnonzero(at)), sample_domain=domain[at])
-    there = model.predict(_at(X, np.flatnonzero(~at)))
+    here = model.predict(rows_at(X, np.flatnonzero(at)), sample_domain=domain[at])
+    there = model.predict(rows_at(X, np.flatnonzero(~at)))
     shares = [np.array([np.mean(p == c) for c in model.classes_]) for p in (here, there)]
     apart = float(np.abs(shares[0] - shares[1]).sum() / 2)
     # two samples of one law differ by about so much
@@ -228,9 +228,9 @@ def signs_of(
     classes = np.unique(np.asarray(y)[domain > 0]) if not regression else np.zeros(1)
     split = DomainSplit(folds, seed=derive(seed, "guard") % (1 << 31))
     for train, test in split.split(X, y, groups, sample_domain=domain):
-        pair = [clone(m).fit(_at(X, train), y[train], sample_domain=domain[train])
+        pair = [clone(m).fit(rows_at(X, train), y[train], sample_domain=domain[train])
                 for m in (model, base)]  # fmt: skip
-        rows, labels, sides = _at(X, test), y[test], domain[test]
+        rows, labels, sides = rows_at(X, test), y[test], domain[test]
         for name in names:
             ask = scorer(name, seed=seed)
             one, two = (ask(m, rows, labels, sides) for m in pair)
@@ -239,21 +239,17 @@ def signs_of(
                 table["level"] += [one, two]
         one, two = (_at_home(m, rows, labels, sides) for m in pair)
         table["source"].append(one - two)
-        guessed = pair[0].predict(_at(X, test[sides < 0]))
+        guessed = pair[0].predict(rows_at(X, test[sides < 0]))
         table["kept"].append(1.0 if regression else len(np.unique(guessed)) / len(classes))
     level = np.array(table["level"]).reshape(-1, 2).mean(axis=0)
     circular, weighted, source = (np.array(table[n]) for n in (*names, "source"))
     return Signs(circular, weighted, source, (level[0], level[1]), float(np.mean(table["kept"])))
 
 
-def _at(X: Any, rows: NDArray[np.int64]) -> Any:
-    return X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]
-
-
 def _at_home(model: Any, X: Any, y: Any, domain: NDArray[np.int64]) -> float:
     """Return accuracy (R2) on held-out source rows, taken as source rows."""
     at = np.flatnonzero(domain > 0)
-    guessed = model.predict(_at(X, at), sample_domain=domain[at])
+    guessed = model.predict(rows_at(X, at), sample_domain=domain[at])
     known = np.asarray(y)[at]
     if is_regressor(model):
         return 1 - float(((known - guessed) ** 2).mean() / max(known.var(), 1e-300))

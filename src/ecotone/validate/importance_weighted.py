@@ -10,6 +10,7 @@ from sklearn.base import is_regressor
 
 from ecotone.core.method import method
 from ecotone.validate._ratio import held_out_ratio
+from ecotone.validate.splits import rows_at
 
 Labels = NDArray[Any]
 LEAST_ROWS = 10.0  # effective rows below which the score says nothing
@@ -54,7 +55,7 @@ def importance_weighted(
     Returns
     -------
     float
-        NaN, no verdict, where fewer than 10 effective rows carry it.
+        NaN, no verdict, where the sides hardly overlap or fewer than 10 effective rows carry it.
 
     Notes
     -----
@@ -69,9 +70,9 @@ def importance_weighted(
     """
     at = sample_domain > 0
     weight = held_out_ratio(model, X, sample_domain, rng)
-    if weight.sum() ** 2 / (weight**2).sum() < LEAST_ROWS:
+    if not weight.sum() ** 2 / (weight**2).sum() >= LEAST_ROWS:
         return float("nan")
-    guessed = model.predict(X[at], sample_domain=sample_domain[at])
+    guessed = model.predict(rows_at(X, at), sample_domain=sample_domain[at])
     known = np.asarray(y)[at]
     if is_regressor(model):
         return -float(np.average((known.astype(float) - guessed) ** 2, weights=weight))

@@ -176,6 +176,13 @@ def fold_of(y: NDArray[Any], folds: int, state: int) -> NDArray[np.int64]:
     return out
 
 
+def rows_at(X: Any, at: NDArray[Any]) -> Any:
+    """Return rows by number or by mask, of an array or of a data frame."""
+    if hasattr(X, "iloc"):
+        return X.iloc[np.flatnonzero(at) if at.dtype == bool else at]
+    return np.asarray(X)[at]
+
+
 def _continuous(y: NDArray[Any]) -> bool:
     """Say whether labels are numbers with fractions."""
     if y.dtype.kind != "f":

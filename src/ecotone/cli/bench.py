@@ -29,6 +29,7 @@ ALIGN = {
     "guard": "the guarded portfolio beside every method used blindly, real and made-up tasks",
     "real": "the same on the real tasks alone",
     "controlled": "the same on made-up shifts alone",
+    "margin": "the guard's margin, learnt with each family of tasks left out",
 }
 
 
@@ -62,6 +63,10 @@ def command(room: str, suite: str, workers: int | None, out: Path, as_json: bool
 
 
 def _measure(suite: str, out: Path, workers: int | None) -> list[dict[str, Any]]:
+    if suite == "margin":
+        from ecotone.bench.margins import margin_suite
+
+        return margin_suite(out, workers=workers)
     if suite in ALIGN:
         from ecotone.bench.guarded import guard_suite
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -190,6 +191,42 @@ def _handles(model: Any) -> frozenset[str]:
     return handles
 
 
+def proportions_apart(model: Any, X: Any, domain: NDArray[np.int64]) -> float:
+    """Return by how much (total variation) the class proportions of the predictions differ.
+
+    0 for regression, and for methods that handle a label shift: theirs may.
+    """
+    if is_regressor(model) or "label" in _handles(model):
+        return 0.0
+    at = domain > 0
+    here = model.predict(rows_at(X, at), sample_domain=domain[at])
+    there = model.predict(rows_at(X, ~at))
+    shares = [np.array([np.mean(p == c) for c in model.classes_]) for p in (here, there)]
+    return float(np.abs(shares[0] - shares[1]).sum() / 2)
+
+
+def most_apart(rows: int, margin: Margin) -> float:
+    """Return the largest difference of proportions that is let pass with so many rows a side."""
+    # two samples of one law differ by about one over the root of their size
+    return max(margin.proportions, 1 / float(np.sqrt(rows)))
+
+
+def passes(row: Mapping[str, Any], kind: str, margin: Margin) -> bool:
+    """Say whether a candidate's signs but the last, the gain, let it pass.
+
+    Parameters
+    ----------
+    row : mapping
+        ``handles``, ``source``, ``variety``, ``apart`` and ``rows`` of a candidate.
+    kind : str
+        Of the diagnosis.
+    """
+    if kind == "none" or (kind == "label" and "label" not in row["handles"]):
+        return False
+    stands = row["source"] >= -margin.source_loss and row["variety"] >= margin.variety
+    return bool(stands and row["apart"] <= most_apart(row["rows"], margin))
+
+
 def _other_proportions(
     model: Any, X: Any, domain: NDArray[np.int64], margin: Margin
 ) -> Finding | None:
@@ -199,16 +236,8 @@ def _other_proportions(
     shares. Where the aligned model itself says that they do not, it has matched one class to
     another.
     """
-    if is_regressor(model) or "label" in _handles(model):
-        return None
-    at = domain > 0
-    here = model.predict(rows_at(X, np.flatnonzero(at)), sample_domain=domain[at])
-    there = model.predict(rows_at(X, np.flatnonzero(~at)))
-    shares = [np.array([np.mean(p == c) for c in model.classes_]) for p in (here, there)]
-    apart = float(np.abs(shares[0] - shares[1]).sum() / 2)
-    # two samples of one law differ by about so much
-    noise = 1 / np.sqrt(min(at.sum(), (~at).sum()))
-    if apart <= max(margin.proportions, float(noise)):
+    apart = proportions_apart(model, X, domain)
+    if apart <= most_apart(int(min((domain > 0).sum(), (domain < 0).sum())), margin):
         return None
     return Finding(
         "V311",

@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from ecotone.align import EntropicOT, OTMapping, SourceOnly
+from ecotone.align import EntropicOT, OTMapping, SourceOnly, _exact
 from ecotone.align._costs import costs
 from ecotone.align._exact import exact
 from ecotone.align.ot_mapping import least_effort
@@ -64,6 +64,20 @@ def test_first_potentials_decide_the_time_not_the_answer():
     best = ot.emd2(a, b, cost.block(0, 600), numItermax=10**7)
     for f, g in ((np.zeros(600), np.zeros(500)), (rng.normal(size=600), rng.normal(size=500))):
         assert_allclose(exact(cost, a, b, f, g).cost, best, rtol=1e-9)
+
+
+@pytest.mark.parametrize("limit", ["MANY", "LARGE"])
+def test_pairs_priced_in_either_precision_prove_the_same_plan(limit, monkeypatch):
+    rng = np.random.default_rng(0)
+    S, T = rng.normal(size=(700, 10)), rng.normal(1, 2, (500, 10))
+    S[0] = 300  # a far row: float32 is coarse
+    cost, a, b = costs(S, T, "sqeuclidean", "test"), np.full(700, 1 / 700), np.full(500, 1 / 500)
+    best = ot.emd2(a, b, cost.block(0, 700), numItermax=10**7)
+    one = exact(cost, a, b, np.zeros(700), np.zeros(500))
+    monkeypatch.setattr(_exact, limit, 0)
+    two = exact(cost, a, b, np.zeros(700), np.zeros(500))
+    assert_allclose([one.cost, two.cost], best, rtol=1e-9)
+    assert len(np.setxor1d(one.pairs, two.pairs)) <= 20
 
 
 def test_rows_that_repeat_and_rows_without_weight():

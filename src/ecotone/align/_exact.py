@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 
 from ecotone.align._costs import Costs, Index
-from ecotone.align._plans import Scaling
+from ecotone.align._plans import REACH, Scaling
 from ecotone.core.errors import BadInput, MissingExtra
 
 Array = NDArray[np.float64]
@@ -24,7 +24,9 @@ NEAR = 12  # cheapest pairs of a row, and of a column, to begin with
 JOIN = 8  # most pairs of a row that join in a round
 ROUNDS = 50
 BLOCK = 256  # rows priced at a time
-BLUR = 0.05  # regularisation of the first potentials
+BLUR = 0.05  # least regularisation of the first potentials
+MANY = 50_000  # pairs of a block up to which float32 is a help
+LARGE = 1e30  # costs that float32 holds with room for sums
 PROOF = 1e-9  # a reduced cost above minus this times the largest cost is rounding
 
 
@@ -59,8 +61,9 @@ def potentials(cost: Costs, a: Array, b: Array) -> tuple[Array, Array]:
     n, m = cost.shape
     if n * m <= DENSE:
         return np.zeros(n), np.zeros(m)
-    plan = Scaling(cost, a, b, BLUR).run(1e-2, 60)
-    return BLUR * plan.phi, BLUR * plan.psi
+    blur = max(BLUR, cost.bound / REACH)  # which the kernel holds without coming down to it
+    plan = Scaling(cost, a, b, blur).run(1e-2, 60)
+    return blur * plan.phi, blur * plan.psi
 
 
 def exact(cost: Costs, a: Array, b: Array, f: Array, g: Array, pairs: Index | None = None) -> Exact:
@@ -127,18 +130,17 @@ def simplex() -> Any:
 def _first(cost: Costs, a: Array, b: Array, f: Array, g: Array) -> Index:
     """Return the cheapest pairs of each row and column, and the pairs of some plan."""
     n, m = cost.shape
+    left, right = _single(*_reduced(cost, f, g))  # a guess need not be exact
     out = []
     k = min(NEAR, m - 1)
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
-        R = cost.block(start, stop) - g
-        near = np.argpartition(R, k, axis=1)[:, :k]
+        near = np.argpartition(left[start:stop] @ right.T, k, axis=1)[:, :k]
         out.append((np.arange(start, stop)[:, None] * m + near).ravel())
     k = min(NEAR, n - 1)
     for start in range(0, m, BLOCK):
         stop = min(start + BLOCK, m)
-        R = cost.columns(start, stop) - f
-        near = np.argpartition(R, k, axis=1)[:, :k]
+        near = np.argpartition(right[start:stop] @ left.T, k, axis=1)[:, :k]
         out.append((near * m + np.arange(start, stop)[:, None]).ravel())
     # pour the masses in the order of rows: whatever else is missing, this plan exists
     pour_a, pour_b = np.cumsum(a), np.cumsum(b)
@@ -150,19 +152,43 @@ def _first(cost: Costs, a: Array, b: Array, f: Array, g: Array) -> Index:
     return np.unique(np.concatenate(out))
 
 
+def _reduced(cost: Costs, f: Array, g: Array) -> tuple[Array, Array]:
+    """Return factors whose product is what costs exceed f_i + g_j by."""
+    one, other = np.ones((len(f), 1)), np.ones((len(g), 1))
+    left = np.hstack([cost.left, -f[:, None], one])
+    return left, np.hstack([cost.right, other, -g[:, None]])
+
+
+def _single(*factors: Array) -> list[NDArray[np.float32]]:
+    with np.errstate(over="ignore"):  # whoever uses them looks at how large they are
+        return [x.astype(np.float32) for x in factors]
+
+
 def _cheaper(cost: Costs, f: Array, g: Array, below: float) -> Index:
-    """Return the pairs whose reduced cost is below a bound, the `JOIN` worst of each row."""
-    n, m = cost.shape
-    k, out = min(JOIN, m - 1), []
+    """Return the pairs whose reduced cost is below a bound, the `JOIN` worst of each row.
+
+    float32 finds whatever could be, with all the error that its sums can have; float64 decides.
+    """
+    (n, m), (left, right) = cost.shape, _reduced(cost, f, g)
+    coarse, other = _single(left, right)
+    size = cost.bound + float(np.abs(f).max()) + float(np.abs(g).max())
+    edge = below + (left.shape[1] + 3) * float(np.finfo(np.float32).eps) * size
+    out = []
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
-        R = cost.block(start, stop)
-        R -= f[start:stop, None]
-        R -= g
-        wrong = np.flatnonzero(R.min(axis=1) < below)
-        if len(wrong):
-            near = np.argpartition(R[wrong], k, axis=1)[:, :k]
-            row, col = np.repeat(wrong, k), near.ravel()
-            use = R[row, col] < below
-            out.append((row[use] + start) * m + col[use])
-    return np.concatenate(out) if out else np.empty(0, dtype=np.int64)
+        few = size < LARGE
+        if few:
+            hits = np.flatnonzero(coarse[start:stop] @ other.T < np.float32(edge))
+            few = len(hits) <= MANY
+        if few:
+            i, j = np.divmod(hits, m)
+            price = cost.pairs(i + start, j) - f[i + start] - g[j]
+        else:  # far rows make float32 too coarse, or the potentials are poor
+            every = (left[start:stop] @ right.T).ravel()
+            hits = np.flatnonzero(every < below)
+            i, price = hits // m, every[hits]
+        order = np.lexsort((price, i))
+        order = order[price[order] < below]
+        rank = np.arange(len(order)) - np.searchsorted(i[order], i[order])  # within its row
+        out.append(hits[order[rank < JOIN]] + start * m)
+    return np.concatenate(out)

@@ -58,7 +58,7 @@ class JDOT(Aligner):
 
     Notes
     -----
-    Several sources are one joint distribution. The plan of a round starts from the potentials of
+    Several sources are one joint distribution. The plan of a round starts from the pairs of
     the last one. Source rows of weight 0 are left out. The estimator's own penalty is not in the
     objective.
 
@@ -106,19 +106,19 @@ class JDOT(Aligner):
         self.objectives_: list[float] = []
         problem = distances, labels, target, a, b
         own = None if weight is None else w[w > 0]
-        self._descend(self._fitted(source, labels, own), alone, problem)
+        self._descend(self._fitted(source, labels, own), problem)
         sent = self._sent(alone, labels, len(target))
-        self._descend(self._taught(target, sent), alone, problem)
+        self._descend(self._taught(target, sent), problem)
 
-    def _descend(
-        self, guess: Any, plan: Exact, problem: tuple[Costs, Labels, Array, Array, Array]
-    ) -> None:
+    def _descend(self, guess: Any, problem: tuple[Costs, Labels, Array, Array, Array]) -> None:
         """Alternate from a predictor; keep what is better than all before."""
         distances, labels, target, a, b = problem
         before, last, pairs = np.inf, np.zeros(0), None
-        f, g = self.alpha * plan.f, self.alpha * plan.g
+        f, g = np.zeros(len(a)), np.zeros(len(b))
         for _ in range(self.rounds):
             joint = self._joint(distances, labels, guess, target)
+            if pairs is None:
+                f, g = potentials(joint, a, b)
             plan = exact(joint, a, b, f, g, pairs)
             if not self.objectives_ or plan.cost < self.objectives_[-1]:
                 self.estimator_ = guess

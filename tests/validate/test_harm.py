@@ -9,7 +9,7 @@ from ecotone.align import CORAL, SourceOnly
 from ecotone.core.errors import TooFewRows
 from ecotone.core.verdict import Verdict
 from ecotone.data.shifts import made_shift
-from ecotone.validate import guard
+from ecotone.validate import guard, harm
 from ecotone.validate.harm import Margin, default_margin, signs_of
 
 
@@ -117,3 +117,16 @@ def test_signs_are_paired_by_fold():
 def test_the_margin_that_ships_says_where_it_comes_from():
     assert "margin" in default_margin().learnt_on
     assert 0 < default_margin().least < 0.3
+
+
+def test_signs_of_many_rows_are_taken_on_some_of_them(monkeypatch):
+    made = made_shift("location_scale", n=300)
+    monkeypatch.setattr(harm, "MOST", 100)
+    at = harm._some(made.sample_domain, 0)
+    assert (made.sample_domain[at] > 0).sum() == 100 == (made.sample_domain[at] < 0).sum()
+    assert (np.diff(at) > 0).all()
+    one, two = (
+        signs_of(CORAL(), SourceOnly(), made.X[rows], made.y[rows], made.sample_domain[rows])
+        for rows in (slice(None), at)
+    )
+    assert (one.circular == two.circular).all()

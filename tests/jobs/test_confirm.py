@@ -80,12 +80,13 @@ def test_giving_up_the_general_loss_means_keep(store, out, best):
     assert "V301" in [f.code for f in verdict.findings]
 
 
-def test_nothing_against_itself_is_not_told_apart(store, out):
+def test_nothing_against_itself_is_kept(store, out):
     natural = rule_mixture("natural", store, Mixture({"alder": 1.0}), FAST["tokens"])
     verdict = confirm(natural, store, out=out, also=(), **FAST)
-    assert verdict.decision == "cannot tell"
-    assert verdict.exit_code == 4
+    assert verdict.decision == "keep"
+    assert verdict.exit_code == 3
     assert verdict.gain == 0
+    assert "V303" in [f.code for f in verdict.findings]
 
 
 def test_rules_keep_the_caps_of_the_mixture(store):

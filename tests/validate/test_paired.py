@@ -76,7 +76,12 @@ def test_two_equal_models_are_seldom_told_apart():
 def test_a_gain_below_the_least_worth_having_is_kept():
     choice, base = pairs(0.05, spread=0.001, by_window=0.001)
     assert paired_verdict(choice, base).decision == "adapt"
-    assert paired_verdict(choice, base, least=0.5).decision == "keep"
+    small = paired_verdict(choice, base, least=0.5)
+    assert small.decision == "keep"
+    assert [f.code for f in small.findings] == ["V303"]
+    (finding,) = paired_verdict(*pairs(0.5, spread=0.5), least=0.5).findings
+    assert finding.code == "V302"
+    assert "holds 0.5, from where on it is worth a change" in finding.says
 
 
 def test_a_broken_general_limit_means_keep():

@@ -63,7 +63,10 @@ def _one(corpus: Corpus, seed: int, out: Path | str, workers: int | None) -> dic
         mean[run["mixture"]] = mean.get(run["mixture"], 0.0) + run["target"] / 3
     verdict = confirmed.verdict
     others = [v for k, v in mean.items() if k != "recommended"]
+    # without evidence the job says keep and trains nothing; here it is trained for the table
+    unsupported = any(f["code"] == "M401" for f in chosen.analysis.get("findings", ()))
     return {
-        "decision": verdict.decision, "gain": verdict.gain, **mean,
+        "decision": "keep" if unsupported else verdict.decision, "gain": verdict.gain,
+        "low": verdict.interval[0], "high": verdict.interval[1], **mean,
         "beats all": mean["recommended"] < min(others),
     }  # fmt: skip

@@ -20,6 +20,7 @@ from ecotone.jobs.trials import tokenised, train_all
 from ecotone.validate.paired import paired_verdict
 
 RECOMMENDED = "recommended"
+WORTH = 0.01  # part of the do-nothing loss from which on a gain is worth a change of the mixture
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def confirm(
     -------
     Verdict
         Gain in nats per token on the target's test text, with an interval over seeds and windows.
+        *adapt* where the interval lies above 1 % of the do-nothing loss, *keep* where below.
     """
     return confirm_runs(
         mixture, corpus, against=against, seeds=seeds, tokens=tokens, **settings
@@ -138,9 +140,10 @@ def confirm_runs(
         )  # fmt: skip
     level = {n: [r["general"] for r in runs if r["mixture"] == n] for n in named}
     excess = np.array(level[RECOMMENDED]) / np.array(level[base_name]) - 1
+    before = np.array(windows[base_name])
     verdict = paired_verdict(
-        np.array(windows[RECOMMENDED]), np.array(windows[base_name]),
-        general=list(excess), tolerance=tolerance, findings=findings,
+        np.array(windows[RECOMMENDED]), before, general=list(excess), tolerance=tolerance,
+        findings=findings, least=WORTH * float(before.mean()),
     )  # fmt: skip
     return Confirmed(verdict, runs, results[0]["asked_got"])
 

@@ -84,7 +84,17 @@ def paired_verdict(
             decision = "keep"
     if decision == "cannot tell":
         notes.append(
-            Finding("V302", "the interval of the gain holds 0.", "more --seeds, or more --tokens")
+            Finding(
+                "V302",
+                f"the interval of the gain holds {least:.3g}, from where on it is worth a change."
+                if least
+                else "the interval of the gain holds 0.",
+                "more --seeds, or more --tokens",
+            )
+        )
+    if decision == "keep" and gain >= 0 and high < least:
+        notes.append(
+            Finding("V303", f"a gain there may be, but below {least:.3g}: not worth a change.")
         )
     return Verdict(
         float(np.mean(choice)), float(np.mean(baseline)), gain, (low, high), decision,

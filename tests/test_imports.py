@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "ecotone"
-ROOMS = ("shift", "mix", "select", "align", "tune", "merge", "testtime")
+ROOMS = ("shift", "mix", "select", "rewrite", "align", "tune", "merge", "testtime")
 # each package may import what stands on a lower step; names on one step do not import each other
 STEPS = (
     ("_version",),

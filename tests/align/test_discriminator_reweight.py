@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from ecotone.align import DiscriminatorReweight, SourceOnly
+from ecotone.align._fold_lines import with_and_without_folds
 from ecotone.core.errors import BadInput, TooFewRows
 from ecotone.data.shifts import made_shift
 
@@ -32,6 +33,21 @@ def test_fault_1_weights_are_the_right_way_round(skada):
     peer = DiscriminatorReweightAdapter().fit(X, sample_domain=domain)
     theirs = peer.compute_weights(X, sample_domain=domain)[:600]
     assert spearmanr(theirs, truth)[0] < -0.98
+
+
+@pytest.mark.parametrize(("n", "d"), [(1000, 20), (300, 200), (100, 300)])
+def test_fits_that_share_a_curvature_are_those_of_a_general_solver(n, d):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, d))
+    sign = np.where(X[:, 0] + 0.3 * rng.normal(size=n) > 0, 1.0, -1.0)
+    edges = [0, n // 4, n // 2, n]
+    A, penalty = np.column_stack([X, np.ones(n)]), np.append(np.ones(d), 0.0)
+    lines = with_and_without_folds(A, sign, edges, penalty, tol=1e-8)
+    for k in range(4):
+        keep = np.r_[0 : edges[k], edges[k + 1] : n] if k < 3 else np.arange(n)
+        exact = LogisticRegression(tol=1e-10, max_iter=1000, solver="newton-cholesky")
+        exact.fit(X[keep], sign[keep])
+        assert_allclose(lines[:, k], np.append(exact.coef_, exact.intercept_), atol=1e-5)
 
 
 def test_held_out_odds_are_those_of_refitted_classifiers():

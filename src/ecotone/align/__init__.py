@@ -25,6 +25,7 @@ from ecotone.core.method import from_room
 if TYPE_CHECKING:
     from ecotone.align._aligner import Aligner
     from ecotone.align._kinds import Mapper, Projector, Reweighter
+    from ecotone.align._open_set import h_score
     from ecotone.data.domains import mask_targets, split
 
 # looked up when they are used: importing the room costs nothing, scikit-learn a second
@@ -33,6 +34,7 @@ _NAMES = {
     "Mapper": "ecotone.align._kinds",
     "Projector": "ecotone.align._kinds",
     "Reweighter": "ecotone.align._kinds",
+    "h_score": "ecotone.align._open_set",
     "mask_targets": "ecotone.data.domains",
     "split": "ecotone.data.domains",
 }
@@ -45,4 +47,4 @@ def __getattr__(name: str) -> object:
     return _methods(name)
 
 
-__all__ = ["Aligner", "Mapper", "Projector", "Reweighter", "mask_targets", "split"]
+__all__ = ["Aligner", "Mapper", "Projector", "Reweighter", "h_score", "mask_targets", "split"]

@@ -28,11 +28,14 @@ def squared_distances(A: Array, B: Array) -> Array:
     B : ndarray, shape (m, d)
     """
     centre = B.mean(axis=0)  # a common offset would cost digits
-    A, B = A - centre, B - centre
-    D = A @ B.T
-    D *= -2
-    D += (A**2).sum(axis=1)[:, None]
-    D += (B**2).sum(axis=1)
+    B = B - centre
+    # both squares ride along as columns: one pass over one large matrix instead of four
+    left = np.empty((len(A), A.shape[1] + 2))
+    np.subtract(A, centre, out=left[:, :-2])
+    left[:, -2] = np.einsum("ij,ij->i", left[:, :-2], left[:, :-2])
+    left[:, -1] = 1
+    right = np.column_stack([-2 * B, np.ones(len(B)), (B**2).sum(axis=1)])
+    D = left @ right.T
     out: Array = np.maximum(D, 0, out=D)
     return out
 
@@ -65,6 +68,7 @@ def rbf(
     gamma: float,
     *,
     dtype: type[np.floating[Any]] = np.float64,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     r"""Return :math:`e^{-\gamma \|a_i - b_j\|^2}`, (n, m), with no second matrix of that size.
 
@@ -76,14 +80,21 @@ def rbf(
         Above 0, in 1 / (unit of the rows)^2.
     dtype : type
         float32 halves memory and time at a relative error of about 1e-6.
+    out : ndarray, shape (n, m), optional
+        Written to and returned: fresh memory costs more than the product.
 
     Examples
     --------
     >>> rbf(np.zeros((1, 1)), np.array([[0.0], [2.0]]), 0.5).round(4).tolist()
     [[1.0, 0.1353]]
     """
-    left, right = _wide(A, B, gamma, dtype)
-    return _exponential(left @ right.T)
+    if out is None:
+        out = np.empty((len(A), len(B)), dtype=dtype)
+    step = max(1, BLOCK // max(len(B), 1))
+    left, right, centre = _wide(A, B, gamma, min(step, len(A)), out.dtype)
+    for start in range(0, len(A), step):
+        _exponential(A[start : start + step] - centre, left, right, out[start : start + step])
+    return out
 
 
 def rbf_times(
@@ -105,31 +116,41 @@ def rbf_times(
     dtype : type
         Of the kernel; the result is float64, (n,) or (n, k).
     """
-    left, right = _wide(A, B, gamma, dtype)
     thin = np.asarray(W, dtype=dtype)
     out = np.empty((len(A), *W.shape[1:]))
-    step = max(1, BLOCK // max(len(B), 1))
+    step = min(max(1, BLOCK // max(len(B), 1)), max(len(A), 1))
+    left, right, centre = _wide(A, B, gamma, step, np.dtype(dtype))
+    block = np.empty((step, len(B)), dtype=dtype)
     for start in range(0, len(A), step):
-        at = slice(start, start + step)
-        out[at] = _exponential(left[at] @ right.T) @ thin
+        some = A[start : start + step] - centre
+        out[start : start + step] = _exponential(some, left, right, block[: len(some)]) @ thin
     return out
 
 
 def _wide(
-    A: Array, B: Array, gamma: float, dtype: type[np.floating[Any]]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return two matrices whose product is the exponent: both squares ride along as columns."""
-    centre = B.mean(axis=0)
-    A, B = (A - centre) * np.sqrt(gamma), (B - centre) * np.sqrt(gamma)
-    a, b = (A**2).sum(axis=1)[:, None], (B**2).sum(axis=1)[:, None]
-    left = np.hstack([2 * A, -a, -np.ones_like(a)]).astype(dtype, copy=False)
-    right = np.hstack([B, np.ones_like(b), b]).astype(dtype, copy=False)
-    return left, right
+    A: Array, B: Array, gamma: float, rows: int, dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], NDArray[Any], Array]:
+    """Return matrices whose product is the exponent, both squares riding along as columns.
+
+    The left one, (rows, d + 2), is still to be filled with rows of A.
+    """
+    centre = B.mean(axis=0) if len(B) else np.zeros(A.shape[1])
+    B = B - centre
+    b = np.einsum("ij,ij->i", B, B)
+    right = np.column_stack([2 * gamma * B, np.full(len(B), -gamma), -gamma * b])
+    return np.ones((rows, A.shape[1] + 2), dtype=dtype), right.T.astype(dtype), centre
 
 
-def _exponential(E: NDArray[Any]) -> NDArray[Any]:
-    np.minimum(E, 0, out=E)  # rounding may put it above 0 for equal rows
-    return np.exp(E, out=E)
+def _exponential(
+    A: Array, left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]
+) -> NDArray[Any]:
+    """Write the kernel of centred rows A to `out`."""
+    left = left[: len(A)]
+    left[:, :-2] = A
+    left[:, -2] = np.einsum("ij,ij->i", A, A)
+    np.matmul(left, right, out=out)
+    np.minimum(out, 0, out=out)  # rounding may put it above 0 for equal rows
+    return np.exp(out, out=out)
 
 
 def canonical_order(X: Array, *keys: NDArray[Any]) -> Index:

@@ -31,7 +31,9 @@ class Axes(NamedTuple):
 
     def of(self, X: Array) -> Array:
         """Return the coordinates of rows on these axes, (n, k)."""
-        return (X - self.mean) @ self.basis
+        out: Array = X @ self.basis  # the mean is taken off where there are fewer columns
+        out -= self.mean @ self.basis
+        return out
 
 
 def principal(X: Array, k: int, who: str, weight: Array | None = None) -> Axes:
@@ -57,11 +59,13 @@ def principal(X: Array, k: int, who: str, weight: Array | None = None) -> Axes:
     mass = np.full(n, 1.0 / n) if weight is None else weight / weight.sum()
     mean = mass @ X
     k = min(k, d, n - 1)
+    Z = X - mean
+    Z *= np.sqrt(mass)[:, None]
     if d <= n:
-        values, vectors = np.linalg.eigh(((X - mean).T * mass) @ (X - mean))
+        values, vectors = np.linalg.eigh(Z.T @ Z)  # a product with itself costs half
         values, basis = values[::-1][:k], vectors[:, ::-1][:, :k]
     else:
-        _, scale, rows = np.linalg.svd((X - mean) * np.sqrt(mass)[:, None], full_matrices=False)
+        _, scale, rows = np.linalg.svd(Z, full_matrices=False)
         values, basis = scale[:k] ** 2, rows[:k].T
     sign = np.sign(basis[np.abs(basis).argmax(axis=0), np.arange(k)])
     # divisor n - 1, as a variance is usually given

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
 
-from ecotone.align._aligner import Array
+from ecotone.align._aligner import Array, Labels
+from ecotone.align._fold_lines import newton, with_and_without_folds
+from ecotone.align._kernels import Index, canonical_order
 from ecotone.align._ratio import RatioReweighter, folds
 from ecotone.core.errors import BadInput, TooFewRows
 from ecotone.core.method import method
@@ -70,7 +71,16 @@ class DiscriminatorReweight(RatioReweighter):
         self.cv = cv
         self.cap = cap
 
+    def _log_weights(self, source: Array, target: Array, y: Labels) -> Array:
+        if self.discriminator is None:  # a line needs the order of values for its folds only
+            return self._judged(source, target, canonical_order(source), canonical_order(target))
+        return super()._log_weights(source, target, y)
+
     def _learn(self, source: Array, target: Array) -> Array:
+        return self._judged(source, target, np.arange(len(source)), np.arange(len(target)))
+
+    def _judged(self, source: Array, target: Array, first: Index, second: Index) -> Array:
+        """Return log weights; `first` and `second` sort the rows of the sides."""
         n, m = len(source), len(target)
         if not (isinstance(self.cv, int) and self.cv >= 2):
             raise BadInput(f"DiscriminatorReweight: cv is {self.cv}.", cure="cv=5")
@@ -79,35 +89,65 @@ class DiscriminatorReweight(RatioReweighter):
                 f"DiscriminatorReweight: {self.cv} folds of {n} source and {m} target rows.",
                 cure="cv=2" if min(n, m) >= 2 else "eco.align.SourceOnly()",
             )
-        X, side = np.vstack([source, target]), np.repeat([0, 1], [n, m])
-        self.centre_, spread = X.mean(axis=0), X.std(axis=0)
-        self.spread_ = np.where(spread > 0, spread, 1.0)
-        fold = np.concatenate([folds(n, self.cv, "source"), folds(m, self.cv, "target")])
-        scores = self._held_out(self._standard(X), side, fold)
+        fold = np.empty(n + m, dtype=np.int64)
+        fold[first], fold[n + second] = folds(n, self.cv, "source"), folds(m, self.cv, "target")
+        side = np.repeat([0, 1], [n, m])
+        if self.discriminator is None:
+            scores = self._lines(source, target, side, fold)
+        else:
+            scores = self._held_out(np.vstack([source, target]), side, fold)
         self.slope_, self.offset_ = _curve(scores, side)
         log_odds: Array = self.slope_ * scores[:n] + self.offset_
         return log_odds + np.log(n / m)
 
-    def _standard(self, X: Array) -> Array:
-        # a user's classifier sees rows as they are: its pipeline decides
-        return (X - self.centre_) / self.spread_ if self.discriminator is None else X
-
     def _held_out(self, X: Array, side: NDArray[np.int64], fold: NDArray[np.int64]) -> Array:
         """Return the score of every row from a classifier fitted without its fold."""
         scores = np.empty(len(X))
-        if self.discriminator is None:
-            # started from the fit to all rows, a fold needs one or two Newton steps
-            warm = LogisticRegression(solver="newton-cholesky", warm_start=True).fit(X, side)
-            self.discriminator_ = deepcopy(warm)
-        else:
-            warm = clone(self.discriminator)
-            self.discriminator_ = clone(self.discriminator).fit(X, side)
+        self.discriminator_ = clone(self.discriminator).fit(X, side)
         for k in range(self.cv):
-            scores[fold == k] = _score(warm.fit(X[fold != k], side[fold != k]), X[fold == k])
+            without = clone(self.discriminator).fit(X[fold != k], side[fold != k])
+            scores[fold == k] = _score(without, X[fold == k])
         return scores
 
+    def _lines(
+        self, source: Array, target: Array, side: NDArray[np.int64], fold: NDArray[np.int64]
+    ) -> Array:
+        """Return the same for logistic regression on standardised features, all folds at once."""
+        n, d = source.shape
+        place = np.empty(len(fold), dtype=np.intp)
+        place[np.argsort(fold, kind="stable")] = np.arange(len(fold))
+        A, sign = np.ones((len(fold), d + 1)), np.empty(len(fold))
+        A[place[:n], :d], A[place[n:], :d] = source, target
+        sign[place] = 2.0 * side - 1
+        rows = A[:, :d]
+        centre = rows.mean(axis=0)
+        rows -= centre
+        spread = np.sqrt(np.einsum("ij,ij->j", rows, rows) / len(rows))
+        spread = np.where(spread > 0, spread, 1.0)
+        rows /= spread
+        edges = [0, *np.cumsum(np.bincount(fold)).tolist()]
+        penalty = np.append(np.ones(d), 0.0)
+        lines = with_and_without_folds(A, sign, edges, penalty)
+        scores = np.empty(len(fold))
+        for k, (i, j) in enumerate(pairwise(edges)):
+            scores[i:j] = A[i:j] @ lines[:, k]
+        slope = lines[:d, -1] / spread
+        self.discriminator_ = Line(slope, float(lines[d, -1] - centre @ slope))
+        return scores[place]
+
     def _log_ratio(self, X: Array) -> Array:
-        return self.slope_ * _score(self.discriminator_, self._standard(X)) + self.offset_
+        return self.slope_ * _score(self.discriminator_, X) + self.offset_
+
+
+class Line(NamedTuple):
+    """A linear classifier of the two sides: slope (d,) and offset."""
+
+    slope: Array
+    offset: float
+
+    def decision_function(self, X: Array) -> Array:
+        """Return the log odds of the target, (n,)."""
+        return X @ self.slope + self.offset
 
 
 def _score(classifier: Any, X: Array) -> Array:
@@ -122,8 +162,11 @@ def _score(classifier: Any, X: Array) -> Array:
 def _curve(scores: Array, side: NDArray[np.int64]) -> tuple[float, float]:
     """Return slope >= 0 and offset of the logistic curve of held-out scores."""
     unit = float(scores.std()) or 1.0
-    found = LogisticRegression(C=100.0, solver="newton-cholesky").fit(scores[:, None] / unit, side)
-    slope = float(found.coef_.item()) / unit
+    A = np.column_stack([scores / unit, np.ones(len(scores))])
+    start, penalty = np.array([unit, 0.0]), np.array([0.01, 0.0])
+    slope, offset = newton(
+        A, np.where(side == 1, 1.0, -1.0), [0, len(A)], penalty, start
+    ).line.tolist()
     if slope <= 0:  # held out, the classifier is no better than chance
         return 0.0, float(np.log(side.mean() / (1 - side.mean())))
-    return slope, float(found.intercept_.item())
+    return slope / unit, offset

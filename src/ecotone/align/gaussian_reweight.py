@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import solve_triangular
-from sklearn.covariance import ledoit_wolf
 
-from ecotone.align._aligner import Array
+from ecotone.align._aligner import Array, Labels
 from ecotone.align._ratio import RatioReweighter, positive
 from ecotone.core.errors import BadInput, TooFewRows
 from ecotone.core.method import method
@@ -77,34 +76,67 @@ class GaussianReweight(RatioReweighter):
                 "covariance needs 2 a side.",
                 cure="eco.align.SourceOnly()",
             )
-        spread = np.sqrt((source.var(axis=0) + target.var(axis=0)) / 2)
-        offset = np.abs(source.mean(axis=0) - target.mean(axis=0))
+        one, two = source.mean(axis=0), target.mean(axis=0)
+        S, T = source - one, target - two  # the only copies: all that follows is done in them
+        within = [np.einsum("ij,ij->j", Z, Z) / len(Z) for Z in (S, T)]
         # a feature that never moves says nothing; one constant a side, but another, says all
-        scale = np.maximum(spread, offset)
+        scale = np.maximum(np.sqrt((within[0] + within[1]) / 2), np.abs(one - two))
         self.kept_ = scale > 1e-12 * np.abs(source).max(axis=0)
+        if not self.kept_.all():
+            S, T = S[:, self.kept_], T[:, self.kept_]
         self.scale_ = scale[self.kept_]
-        Z = self._scaled(source)
-        self.source_, self.target_ = self._normal(Z), self._normal(self._scaled(target))
-        return self.target_.log_density(Z) - self.source_.log_density(Z)
+        S /= self.scale_
+        T /= self.scale_
+        one, two = one[self.kept_] / self.scale_, two[self.kept_] / self.scale_
+        self.source_, self.target_ = self._normal(one, S), self._normal(two, T)
+        there = self.target_.log_density_around(S + (one - two))
+        return there - self.source_.log_density_around(S)
+
+    def _log_weights(self, source: Array, target: Array, y: Labels) -> Array:  # noqa: ARG002  labels do not enter
+        return self._learn(source, target)  # moments need no order of rows
 
     def _scaled(self, X: Array) -> Array:
         return (X if self.kept_.all() else X[:, self.kept_]) / self.scale_
 
-    def _normal(self, Z: Array) -> Normal:
-        mean, d = Z.mean(axis=0), Z.shape[1]
+    def _normal(self, mean: Array, Z: Array) -> Normal:
+        """Return the density of rows (n, d) whose mean was taken off."""
+        n, d = Z.shape
         if d == 0:
             return Normal(mean, np.eye(0))
-        if self.shrinkage is None:
-            C, found = ledoit_wolf(Z)
-        else:
-            C, found = np.cov(Z.T, bias=True).reshape(d, d), 0.0
-        share = max(LEAST_SHRINKAGE, self.shrinkage or 0.0) if found < LEAST_SHRINKAGE else 0.0
+        C = Z.T @ Z / n
+        share = ledoit_wolf(C, Z) if self.shrinkage is None else self.shrinkage
+        share = max(LEAST_SHRINKAGE, share)
         level = max(float(np.trace(C)) / d, LEAST_SHRINKAGE)
         return Normal(mean, np.linalg.cholesky((1 - share) * C + share * level * np.eye(d)))
 
     def _log_ratio(self, X: Array) -> Array:
         Z = self._scaled(X)
         return self.target_.log_density(Z) - self.source_.log_density(Z)
+
+
+def ledoit_wolf(C: Array, Z: Array) -> float:
+    r"""Return the share of the identity that makes a covariance most accurate [1]_.
+
+    .. math:: \min\!\left(1,\ \frac{\tfrac1n \sum_i \|z_i\|^4 - \|C\|_F^2}
+              {n\,(\|C\|_F^2 - (\operatorname{tr} C)^2 / d)}\right)
+
+    Parameters
+    ----------
+    C : ndarray, shape (d, d)
+        ``Z.T @ Z / n``.
+    Z : ndarray, shape (n, d)
+        Rows of mean 0.
+
+    References
+    ----------
+    .. [1] Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance matrices,
+       Journal of Multivariate Analysis 2004.
+    """
+    n, d = Z.shape
+    size = float((C**2).sum())
+    noise = float((np.einsum("ij,ij->i", Z, Z) ** 2).mean() - size) / n
+    spread = size - float(np.trace(C)) ** 2 / d
+    return min(max(noise, 0.0) / spread, 1.0) if spread > max(noise, 0.0) else float(noise > 0)
 
 
 class Normal(NamedTuple):
@@ -115,5 +147,10 @@ class Normal(NamedTuple):
 
     def log_density(self, Z: Array) -> Array:
         """Return its logarithm at rows (n, d), up to d/2 times log of 2 pi."""
-        white = solve_triangular(self.factor, (Z - self.mean).T, lower=True)
-        return -0.5 * (white**2).sum(axis=0) - np.log(np.diag(self.factor)).sum()
+        return self.log_density_around(Z - self.mean)
+
+    def log_density_around(self, Z: Array) -> Array:
+        """Return the same at rows from which the mean was taken; they are overwritten."""
+        white = solve_triangular(self.factor, Z.T, lower=True, overwrite_b=True, check_finite=False)
+        size = np.log(np.diag(self.factor)).sum()
+        return -0.5 * np.einsum("ij,ij->j", white, white) - size

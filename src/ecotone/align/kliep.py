@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ecotone.align._aligner import Array
+from ecotone.align._aligner import Array, Labels
 from ecotone.align._centres import CentredRatio, Chosen, Distances, bumps
-from ecotone.align._ratio import folds, positive
+from ecotone.align._kernels import rbf, subsample
+from ecotone.align._ratio import folds, log_of, positive
 from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 
@@ -89,18 +90,43 @@ class KLIEP(CentredRatio):
         self.cap = cap
         self.tol = tol
 
-    def _choose(self, near: Distances, widths: list[float]) -> Chosen:
+    def _log_weights(self, source: Array, target: Array, y: Labels) -> Array:
+        alone = np.atleast_1d(np.asarray(self.gamma, dtype=np.float64))
+        simple = isinstance(self.n_centres, int) and self.n_centres >= 1
+        if self.gamma is None or len(alone) > 1 or not (simple and alone[0] > 0):
+            return super()._log_weights(source, target, y)
+        self._check()
+        # one width needs no folds, so no order of rows, and no distances beside the bumps
+        self.gamma_ = float(alone[0])
+        self.likelihoods_: dict[float, float] = {}
+        self.centres_ = target[subsample(target, self.n_centres)]
+        room = np.empty((max(len(source), len(target)), len(self.centres_)))
+        n, m = room[: len(source)], room[: len(target)]  # fresh memory costs more than bumps
+        mean = rbf(source, self.centres_, self.gamma_, out=n).mean(axis=0)
+        B = rbf(target, self.centres_, self.gamma_, out=m)
+        self.coefficients_ = self._coefficients(B, mean, len(source))
+        if not self.coefficients_.any():
+            return super()._log_weights(source, target, y)  # which says what is wrong
+        return log_of(rbf(source, self.centres_, self.gamma_, out=n) @ self.coefficients_)
+
+    def _check(self) -> None:
         positive("KLIEP", tol=self.tol, cap=self.cap)
         if not (isinstance(self.cv, int) and self.cv >= 2):
             raise BadInput(f"KLIEP: cv is {self.cv}.", cure="cv=5")
-        self.likelihoods_: dict[float, float] = {}
+
+    def _choose(self, near: Distances, widths: list[float]) -> Chosen:
+        self._check()
+        self.likelihoods_ = {}
         best = widths[len(widths) // 2]
         if len(widths) > 1 and min(map(len, near[:2])) > 1:
             self.likelihoods_ = {gamma: self._held_out(near, gamma) for gamma in widths}
             best = max(widths, key=self.likelihoods_.__getitem__)  # the widest of equals
         B, S = bumps(near.target, best), bumps(near.source, best)
-        b = S.mean(axis=0)
-        seen = b * len(S) > UNSEEN
+        return Chosen(best, self._coefficients(B, S.mean(axis=0), len(S)), S)
+
+    def _coefficients(self, B: Array, b: Array, n: int) -> Array:
+        """Return coefficients (L,) for bumps B at target rows, overwritten, means b at n others."""
+        seen = b * n > UNSEEN
         alpha = np.zeros(len(b))
         if not seen.all():
             B = B[:, seen]
@@ -109,7 +135,7 @@ class KLIEP(CentredRatio):
             found = most_likely(B, tol=self.tol)
             alpha[seen] = found.shares / b[seen]
             self.objective_, self.gap_ = found.likelihood, found.gap
-        return Chosen(best, alpha, S)
+        return alpha
 
     def _held_out(self, near: Distances, gamma: float) -> float:
         """Return the mean log likelihood of target rows under weights fitted without them.

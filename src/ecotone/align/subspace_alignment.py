@@ -83,21 +83,23 @@ class SubspaceAlignment(Aligner):
         # every side gets the same number of axes: as many as the smallest has
         k = min(self.n_components, max(1, min(fewest, len(target)) - 1))
         self.axes_ = principal(target, k, who)
-        self.sources_ = {
-            n: self._turned(X[sample_domain == n], self.axes_.of(target), who) for n in numbers
-        }
         at = sample_domain > 0
-        Z = self._coordinates(X, sample_domain)[at]
+        self.sources_: dict[int, tuple[Axes, Array]] = {}
+        Z = np.empty((int(at.sum()), self.axes_.basis.shape[1]))
+        for number in numbers:
+            source = X[sample_domain == number]
+            axes, M = self.sources_[number] = self._turned(source, target, who)
+            Z[sample_domain[at] == number] = axes.of(source) @ M
         self.estimator_ = self._fitted(Z, y[at], None if weight is None else weight[at])
 
-    def _turned(self, source: Array, Z_t: Array, who: str) -> tuple[Axes, Array]:
+    def _turned(self, source: Array, target: Array, who: str) -> tuple[Axes, Array]:
         """Return the axes of a source domain and the matrix (k, k) that turns its coordinates."""
-        axes = principal(source, Z_t.shape[1], who)
+        axes = principal(source, self.axes_.basis.shape[1], who)
         M = axes.basis.T @ self.axes_.basis
         if self.match == "shape":
-            M = match_by_shape(axes.of(source), Z_t)
+            M = match_by_shape(axes.of(source), self.axes_.of(target))
         if self.spread:
-            now, wanted = (axes.of(source) @ M).std(axis=0), Z_t.std(axis=0)
+            now, wanted = (axes.of(source) @ M).std(axis=0), self.axes_.of(target).std(axis=0)
             # an axis the source does not spread along cannot be stretched
             M = M * np.divide(wanted, now, out=np.ones_like(now), where=now > 1e-12 * now.max())
         return axes, M

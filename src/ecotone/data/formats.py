@@ -97,13 +97,10 @@ def _from_lines(path: Path, text_field: str) -> Iterator[Record]:
 
 
 def _loads_slowly(path: Path, number: int, offset: int, line: bytes) -> Any:
-    r"""Read what orjson refuses: NaN and lone surrogates (``"\ud800"``) do occur in real files."""
     try:
-        text = line.decode()
+        return loads_leniently(line)
     except UnicodeDecodeError as error:
         raise _not_utf8(path, number, offset + error.start, line[error.start]) from None
-    try:
-        record = json.loads(text)
     except json.JSONDecodeError as error:
         raise BadInput.at(
             path,
@@ -115,6 +112,11 @@ def _loads_slowly(path: Path, number: int, offset: int, line: bytes) -> Any:
         raise BadInput.at(
             path, number, "the JSON is nested too deeply.", cure="remove the line"
         ) from None
+
+
+def loads_leniently(line: bytes) -> Any:
+    r"""Read what orjson refuses: NaN and lone surrogates (``"\ud800"``) do occur in real files."""
+    record = json.loads(line.decode())
     if isinstance(record, dict):
         return {k: _no_surrogates(v) if isinstance(v, str) else v for k, v in record.items()}
     return record

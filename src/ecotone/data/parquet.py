@@ -19,7 +19,7 @@ def parquet_texts(path: Path, text_field: str) -> Iterator[tuple[int, str]]:
     try:
         # without buffer_size a whole column chunk is read at once
         with pq.ParquetFile(path, buffer_size=1 << 18, pre_buffer=False) as file:
-            _check_column(path, file.schema_arrow, text_field)
+            check_column(path, file.schema_arrow, text_field)
             # one column: more threads only hold more buffers
             for batch in file.iter_batches(64, columns=[text_field], use_threads=False):
                 for text in batch.column(0).to_pylist():
@@ -36,7 +36,8 @@ def parquet_texts(path: Path, text_field: str) -> Iterator[tuple[int, str]]:
         ) from None
 
 
-def _check_column(path: Path, schema: Any, text_field: str) -> None:
+def check_column(path: Path, schema: Any, text_field: str) -> None:
+    """Refuse a file whose column of texts is missing or holds no strings."""
     import pyarrow as pa
 
     def is_text(kind: Any) -> bool:

@@ -1,0 +1,96 @@
+"""The passes over tokens, compiled by numba; `_tokens` and `_grams` hold the same in numpy.
+
+Kept apart so that importing numba costs only those who use it. The constants must be those of
+`_tokens`; a test compares every pass with its numpy twin, bit by bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, uint64
+
+P = uint64(0x9E3779B97F4A7C15)
+MIX1, MIX2 = uint64(0xBF58476D1CE4E5B9), uint64(0x94D049BB133111EB)
+PAIR, SPREAD = uint64(0xD6E8FEB86659FD93), uint64(0xFF51AFD7ED558CCD)
+ONE, S27, S30, S31, S32 = uint64(1), uint64(27), uint64(30), uint64(31), uint64(32)
+
+
+@njit(nogil=True, cache=True)
+def _mix(h):
+    h = (h ^ (h >> S30)) * MIX1
+    h = (h ^ (h >> S27)) * MIX2
+    return h ^ (h >> S31)
+
+
+@njit(nogil=True, cache=True)
+def tokens(data, starts, kind, lower, hashes, out_starts):
+    """Fill `hashes` and `out_starts`; return how many tokens there are."""
+    k = 0
+    for i in range(len(starts) - 1):
+        out_starts[i] = k
+        j, end = starts[i], starts[i + 1]
+        while j < end:
+            c = kind[data[j]]
+            if c == 0:
+                j += 1
+                continue
+            h, p = uint64(0), ONE
+            while j < end and kind[data[j]] == c:
+                h += (uint64(lower[data[j]]) + ONE) * p
+                p *= P
+                j += 1
+            hashes[k] = _mix(h)
+            k += 1
+    out_starts[len(starts) - 1] = k
+    return k
+
+
+@njit(nogil=True, cache=True)
+def count(hashes, starts, buckets, out):
+    """Add the counts of the unigrams and bigrams of every document to `out` (buckets,)."""
+    m = uint64(buckets)
+    for i in range(len(starts) - 1):
+        last = uint64(0)
+        for j in range(starts[i], starts[i + 1]):
+            h = hashes[j]
+            out[((h >> S32) * m) >> S32] += 1
+            if j > starts[i]:
+                both = (last * PAIR + h) * SPREAD
+                out[((both >> S32) * m) >> S32] += 1
+            last = h
+
+
+@njit(nogil=True, cache=True)
+def weigh(hashes, starts, weights, out):
+    """Put the sum of the weights of a document's unigrams and bigrams into `out` (n,)."""
+    m = uint64(len(weights))
+    for i in range(len(starts) - 1):
+        total, last = 0.0, uint64(0)
+        for j in range(starts[i], starts[i + 1]):
+            h = hashes[j]
+            total += weights[((h >> S32) * m) >> S32]
+            if j > starts[i]:
+                both = (last * PAIR + h) * SPREAD
+                total += weights[((both >> S32) * m) >> S32]
+            last = h
+        out[i] = total
+
+
+@njit(nogil=True, cache=True)
+def grams(hashes, starts, buckets, out, out_starts):
+    """Write the buckets of every document's unigrams and bigrams, and where each begins."""
+    m, k = uint64(buckets), 0
+    for i in range(len(starts) - 1):
+        out_starts[i] = k
+        last = uint64(0)
+        for j in range(starts[i], starts[i + 1]):
+            h = hashes[j]
+            out[k] = np.uint32(((h >> S32) * m) >> S32)
+            k += 1
+            if j > starts[i]:
+                both = (last * PAIR + h) * SPREAD
+                out[k] = np.uint32(((both >> S32) * m) >> S32)
+                k += 1
+            last = h
+    out_starts[len(starts) - 1] = k
+    return k

@@ -17,7 +17,7 @@ def test_a_task_scores_every_way_and_the_guard():
     assert set(row["scores"]) == {"source_only", "coral", "tca", "guarded portfolio"}
     assert row["decision"] == "adapt"
     assert row["scores"]["guarded portfolio"] > row["scores"]["source_only"] + 0.1
-    assert set(row["seen"]) == {"source_only", "coral", "tca"}
+    assert set(row["seen"]) == {"source_only", "coral", "tca"} <= set(guarded.CHOICES)
     assert set(row["seen"]["coral"]) == set(guarded.label_free())
     assert row["seen"]["coral"]["circular"] > row["seen"]["source_only"]["circular"]
 

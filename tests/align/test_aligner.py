@@ -19,7 +19,7 @@ from ecotone.core.method import catalogue
 from ecotone.data.shifts import made_shift
 from ecotone.testing import cases
 
-ALIGNERS = [m for m in catalogue() if m.room == "align"]
+ALIGNERS = [m for m in catalogue() if m.room == "align" and cases.kind(m) == "aligner"]
 
 
 @pytest.mark.parametrize("method", ALIGNERS, ids=lambda m: m.name)

@@ -123,3 +123,10 @@ def test_a_spent_budget_leaves_the_rest_out():
     found = adapt(made.X, made.y, made.sample_domain, methods=["coral", "linear_ot"], budget=0)
     assert found.tried[0].verdict is not None
     assert "budget" in found.tried[1].note
+
+
+def test_a_method_of_another_protocol_says_so_in_the_table():
+    made = made_shift("none", n=60)
+    got = adapt(made.X, made.y, made.sample_domain, methods=["latent_label_shift"])
+    assert got.method == "source_only"
+    assert "takes no labelled sources" in got.tried[0].note

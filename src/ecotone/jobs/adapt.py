@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_regressor
 
+from ecotone.align._aligner import Aligner
 from ecotone.align.source_only import SourceOnly
-from ecotone.core.errors import EcotoneError
+from ecotone.core.errors import BadInput, EcotoneError
 from ecotone.core.method import find
 from ecotone.core.verdict import Finding, Verdict
 from ecotone.data.domains import check_domains, mask_targets
@@ -143,6 +144,11 @@ def _try(
     began = time.process_time()
     try:
         made = find(name, "align").load()
+        if not issubclass(made, Aligner):
+            raise BadInput(
+                f"{name} takes no labelled sources and unlabelled target in common columns.",
+                cure=f"ecotone card {name}",
+            )
         model = made(None if base.estimator is None else clone(base.estimator))
         verdict = guard(
             model, X, y, domain, groups=groups, few=few, margin=margin, diagnosis=diagnosis,

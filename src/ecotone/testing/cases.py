@@ -18,7 +18,9 @@ from ecotone.data.shifts import Shifted, made_shift
 from ecotone.testing.fixtures import babble, counted_corpus, law_trials, text_corpus
 
 Array = NDArray[np.float64]
-Kind = Literal["measure", "rule", "law", "mixer", "oracle", "aligner", "score"]
+Kind = Literal[
+    "measure", "rule", "law", "mixer", "oracle", "aligner", "clusterer", "transfer", "score"
+]
 SIZES = {"books": 400_000, "code": 90_000, "law": 30_000, "web": 2_000_000}
 
 
@@ -42,14 +44,27 @@ def kind(method: Method) -> Kind:
     """Return which protocol of its room a method follows."""
     if method.room == "shift":
         return "measure"
-    if method.room in ("align", "validate"):
-        return "aligner" if method.room == "align" else "score"
+    if method.room == "validate":
+        return "score"
     thing = method.load()
+    if method.room == "align":
+        return _kind_of_estimator(thing)
     if not isinstance(thing, type):
         return "rule"
     if hasattr(thing, "propose"):
         return "mixer"
     return "oracle" if hasattr(thing, "of") else "law"
+
+
+def _kind_of_estimator(thing: Any) -> Kind:
+    """Tell estimators that are no `Aligner` by what they are to scikit-learn."""
+    from sklearn.base import ClusterMixin
+
+    from ecotone.align import Aligner
+
+    if issubclass(thing, Aligner):
+        return "aligner"
+    return "clusterer" if issubclass(thing, ClusterMixin) else "transfer"
 
 
 def rate_samples(
@@ -189,6 +204,12 @@ def scored(method: Method, *, kind: str = "affine", seed: int = 0, poison: bool 
     return scorer(method.name)(model, made.X[~half], y[~half], made.sample_domain[~half])
 
 
+def _unpaired(method: Method) -> Any:
+    from ecotone.testing import unpaired
+
+    return unpaired.answer(method)
+
+
 _ANSWERS: dict[Kind, Callable[[Method], Any]] = {
     "measure": _measure,
     "rule": _rule,
@@ -196,5 +217,7 @@ _ANSWERS: dict[Kind, Callable[[Method], Any]] = {
     "mixer": _mixer,
     "oracle": _oracle,
     "aligner": _aligner,
+    "clusterer": _unpaired,
+    "transfer": _unpaired,
     "score": scored,
 }

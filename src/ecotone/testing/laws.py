@@ -24,7 +24,7 @@ from ecotone.core.errors import EcotoneError
 from ecotone.core.files import plain
 from ecotone.core.method import Method, find
 from ecotone.core.seeds import stream
-from ecotone.testing import alignment, cases
+from ecotone.testing import alignment, cases, unpaired
 from ecotone.testing.declared import says_what_it_is
 from ecotone.testing.fixtures import counted_corpus, law_trials
 from ecotone.testing.says import Broken, demand
@@ -51,7 +51,8 @@ def of(method: Method) -> list[Law]:
     if method.room == "shift":
         return [*laws, zero_at_home, more_shift_larger_distance]
     if method.room == "align":
-        return [*laws, *alignment.LAWS]
+        whole = cases.kind(method) == "aligner"
+        return [*laws, *(alignment.LAWS if whole else unpaired.LAWS)]
     if method.room == "validate":
         return [says_what_it_is, hands_off, *alignment.SCORE_LAWS]
     if cases.kind(method) == "oracle":
@@ -128,6 +129,8 @@ def hands_off(method: Method) -> None:
             mixer.propose(trials, "d0", prior=prior, limits=limits)
         elif kind == "aligner":
             alignment.reads_only(method)
+        elif kind in ("clusterer", "transfer"):
+            unpaired.reads_only(method)
         elif kind == "rule":
             corpus, caps = cases.sized(), {"law": 3.0}
             before = (repr(corpus), corpus.fingerprint)
@@ -151,6 +154,8 @@ def no_favourite_name(method: Method) -> None:
     kind = cases.kind(method)
     if kind == "aligner":
         alignment.no_favourite_number(method)
+    if kind in ("clusterer", "transfer"):
+        unpaired.no_favourite_number(method)
     if kind == "measure":
         A, B = cases.rate_samples(stream(0, "rows"), shift=0.3)
         one, two = (method.load()(*pair, rng=stream(0, "measure")) for pair in ((A, B), (B, A)))
@@ -209,6 +214,8 @@ def _wrong(method: Method) -> list[tuple[str, Callable[[], Any]]]:
         ]
     if kind == "aligner":
         return alignment.wrong(method)
+    if kind in ("clusterer", "transfer"):
+        return unpaired.wrong(method)
     if kind == "rule":
         given = partial(cases.rule_mixture, method)
         return [

@@ -22,6 +22,7 @@ FROZEN = {
     "mix": "--calibrate --caps --confirm --depth --export --floors --frozen --json --kl --losses "
     "--materialise --method --natural --out --proxies --proxy-tokens --seed --seeds --target "
     "--text-field --tokenizer --tokens --tolerance --trials --workers -p corpus",
+    "select": "--json --method --out --seed --strict --take --target --text-field --workers pool",
     "align": "--budget --domain --drop --few --groups --json --label --method --out --seed "
     "--target table",
     "predict": "--json --out run table",

@@ -32,12 +32,17 @@ ALIGN = {
     "scores": "choosing a method by each label-free score, and the gap to the oracle",
     "margin": "the guard's margin, learnt with each family of tasks left out",
 }
+SELECT = {"rules": "choosing 5 % of a pool: perplexity of held-out target text"}
+ROOMS = {"mix": SUITES, "align": ALIGN, "select": SELECT}
 
 
 @click.command("bench")
-@click.argument("room", type=click.Choice(["mix", "align"]))
+@click.argument("room", type=click.Choice(list(ROOMS)))
 @click.option(
-    "--suite", required=True, type=click.Choice([*SUITES, *ALIGN]), help="What to measure."
+    "--suite",
+    required=True,
+    type=click.Choice([s for suites in ROOMS.values() for s in suites]),
+    help="What to measure.",
 )
 @options.workers
 @options.out
@@ -49,7 +54,7 @@ def command(room: str, suite: str, workers: int | None, out: Path, as_json: bool
     Example:
       ecotone bench mix --suite five_fold
     """  # noqa: D301
-    known = SUITES if room == "mix" else ALIGN
+    known = ROOMS[room]
     if suite not in known:
         raise click.UsageError(f"the suites of {room} are: {', '.join(known)}")
     rows = _measure(suite, out, workers)
@@ -64,6 +69,10 @@ def command(room: str, suite: str, workers: int | None, out: Path, as_json: bool
 
 
 def _measure(suite: str, out: Path, workers: int | None) -> list[dict[str, Any]]:
+    if suite == "rules":
+        from ecotone.bench.selected import rules_suite
+
+        return rules_suite()
     if suite == "margin":
         from ecotone.bench.margins import margin_suite
 

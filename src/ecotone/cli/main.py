@@ -18,6 +18,7 @@ VERBS = {
     "verify": "run the checks of a method's claims",
     "shift": "how far apart are the domains of a corpus",
     "mix": "in what proportions to train for a target",
+    "select": "which documents of a pool to train on for a target",
     "align": "should a model be adapted to an unlabelled target, and how",
     "predict": "apply what align saved to new rows",
     "report": "write the report of a run",

@@ -20,8 +20,9 @@ from ecotone.data.formats import SUFFIXES, loads_leniently, records, suffix_of
 from ecotone.data.parquet import check_column
 from ecotone.data.stream import LINE_LIMIT, lines
 
-BATCH = 4 << 20  # bytes of a batch
+BATCH = 1 << 20  # bytes of a batch: it fits into a cache
 PART = 32 << 20  # bytes of a part
+ROWS = 256  # of a parquet batch
 _BLOCK = 1 << 20
 
 
@@ -150,16 +151,15 @@ def _line_parts(file: Path, shown: str, whole: int, size: int) -> Iterator[Part]
     start, first, line, at = 0, 1, 1, 0
     with file.open("rb") as stream:
         while block := stream.read(_BLOCK):
-            ends = block.count(b"\n")
-            cut = block.find(b"\n", max(start + size - at, 0))
-            if cut >= 0:
-                before = block.count(b"\n", 0, cut + 1)
-                stop = at + cut + 1
-                if stop < whole:
-                    yield Part(str(file), shown, start, stop, first, stop - start)
-                    start, first = stop, line + before
-            line, at = line + ends, at + len(block)
-    yield Part(str(file), shown, start, at, first, at - start)
+            counted = 0
+            while (cut := block.find(b"\n", max(start + size - at, 0))) >= 0:
+                line += block.count(b"\n", counted, cut + 1)
+                counted, stop = cut + 1, at + cut + 1
+                yield Part(str(file), shown, start, stop, first, stop - start)
+                start, first = stop, line
+            line, at = line + block.count(b"\n", counted), at + len(block)
+    if at > start or not whole:
+        yield Part(str(file), shown, start, at, first, at - start)
 
 
 def _group_parts(file: Path, shown: str, size: int) -> Iterator[Part]:
@@ -290,7 +290,7 @@ def _read_groups(part: Part, text_field: str) -> Iterator[tuple[Docs, list[Bad]]
             check_column(path, file.schema_arrow, text_field)
             groups = list(range(part.start, part.stop))
             for batch in file.iter_batches(
-                2048, row_groups=groups, columns=[text_field], use_threads=False
+                ROWS, row_groups=groups, columns=[text_field], use_threads=False
             ):
                 yield _of_column(batch.column(0), part.shown, row), []
                 row += len(batch)

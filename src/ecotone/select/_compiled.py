@@ -46,34 +46,61 @@ def tokens(data, starts, kind, lower, hashes, out_starts):
 
 
 @njit(nogil=True, cache=True)
-def count(hashes, starts, buckets, out):
-    """Add the counts of the unigrams and bigrams of every document to `out` (buckets,)."""
-    m = uint64(buckets)
+def count(data, starts, kind, lower, out):
+    """Add the counts of all unigrams and bigrams to `out` (m,); return the number of tokens.
+
+    Tokens are used as they are hashed: writing them down would cost a third of the time.
+    """
+    m, k = uint64(len(out)), 0
     for i in range(len(starts) - 1):
-        last = uint64(0)
-        for j in range(starts[i], starts[i + 1]):
-            h = hashes[j]
+        j, end = starts[i], starts[i + 1]
+        last, first = uint64(0), True
+        while j < end:
+            c = kind[data[j]]
+            if c == 0:
+                j += 1
+                continue
+            h, p = uint64(0), ONE
+            while j < end and kind[data[j]] == c:
+                h += (uint64(lower[data[j]]) + ONE) * p
+                p *= P
+                j += 1
+            h = _mix(h)
+            k += 1
             out[((h >> S32) * m) >> S32] += 1
-            if j > starts[i]:
+            if not first:
                 both = (last * PAIR + h) * SPREAD
                 out[((both >> S32) * m) >> S32] += 1
-            last = h
+            last, first = h, False
+    return k
 
 
 @njit(nogil=True, cache=True)
-def weigh(hashes, starts, weights, out):
-    """Put the sum of the weights of a document's unigrams and bigrams into `out` (n,)."""
+def weigh(data, starts, kind, lower, weights, out, lengths):
+    """Put the sum of the weights of a document's grams into `out` (n,), its tokens beside it."""
     m = uint64(len(weights))
     for i in range(len(starts) - 1):
-        total, last = 0.0, uint64(0)
-        for j in range(starts[i], starts[i + 1]):
-            h = hashes[j]
+        j, end = starts[i], starts[i + 1]
+        last, total, k = uint64(0), 0.0, 0
+        while j < end:
+            c = kind[data[j]]
+            if c == 0:
+                j += 1
+                continue
+            h, p = uint64(0), ONE
+            while j < end and kind[data[j]] == c:
+                h += (uint64(lower[data[j]]) + ONE) * p
+                p *= P
+                j += 1
+            h = _mix(h)
             total += weights[((h >> S32) * m) >> S32]
-            if j > starts[i]:
+            if k > 0:
                 both = (last * PAIR + h) * SPREAD
                 total += weights[((both >> S32) * m) >> S32]
             last = h
+            k += 1
         out[i] = total
+        lengths[i] = k
 
 
 @njit(nogil=True, cache=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ecotone.data.docs import Docs
-from ecotone.select._tokens import Tokens, kernels, pairs, tokens
+from ecotone.select._tokens import KIND, LOWER, Tokens, kernels, pairs, tokens
 
 Array = NDArray[np.float64]
 LEAST_BUCKETS, MOST_BUCKETS = 1 << 10, 1 << 18
@@ -59,33 +59,36 @@ def count(batches: Iterable[Docs], m: int) -> Counted:
     grams = np.zeros(m, dtype=np.int64)
     docs = n_tokens = size = 0
     for batch in batches:
-        found = tokens(batch)
-        docs, n_tokens, size = docs + len(batch), n_tokens + len(found.hashes), size + len(
-            batch.data
-        )  # fmt: skip
-        compiled = kernels()
-        if compiled is not None:
-            compiled["count"](found.hashes, found.starts, m, grams)
-        else:
-            grams += np.bincount(bucket_of(found.hashes, m), minlength=m)
-            grams += np.bincount(bucket_of(pairs(found)[0], m), minlength=m)
+        n_tokens += add(batch, grams)
+        docs, size = docs + len(batch), size + len(batch.data)
     return Counted(grams, docs, n_tokens, size)
 
 
-def weigh(found: Tokens, weights: Array) -> Array:
-    """Return the sum of the weights of each document's grams, shape (n,)."""
+def add(docs: Docs, grams: NDArray[np.int64]) -> int:
+    """Add the counts of a batch to `grams` (m,), in place; return its number of tokens."""
     compiled = kernels()
-    n = len(found.starts) - 1
-    out = np.zeros(n)
     if compiled is not None:
-        compiled["weigh"](found.hashes, found.starts, weights, out)
-        return out
+        return int(compiled["count"](docs.data, docs.starts, KIND, LOWER, grams))
+    found, m = tokens(docs), len(grams)
+    grams += np.bincount(bucket_of(found.hashes, m), minlength=m)
+    grams += np.bincount(bucket_of(pairs(found)[0], m), minlength=m)
+    return len(found.hashes)
+
+
+def weigh(docs: Docs, weights: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Return the sum of the weights of each document's grams, and its tokens, (n,) each."""
+    compiled = kernels()
+    n = len(docs)
+    if compiled is not None:
+        out, lengths = np.zeros(n), np.zeros(n, dtype=np.int64)
+        compiled["weigh"](docs.data, docs.starts, KIND, LOWER, weights, out, lengths)
+        return out, lengths
+    found, m = tokens(docs), len(weights)
     both, owner = pairs(found)
-    m = len(weights)
     singles = np.repeat(np.arange(n), found.lengths)
-    out += np.bincount(singles, weights[bucket_of(found.hashes, m)], minlength=n)
-    out += np.bincount(owner, weights[bucket_of(both, m)], minlength=n)
-    return out
+    total = np.bincount(singles, weights[bucket_of(found.hashes, m)], minlength=n)
+    total = total + np.bincount(owner, weights[bucket_of(both, m)], minlength=n)
+    return np.asarray(total, dtype=np.float64), found.lengths
 
 
 def table(found: Tokens, m: int) -> sparse.csr_array:

@@ -26,11 +26,11 @@ P = 0x9E3779B97F4A7C15  # odd
 MIX1, MIX2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB  # of splitmix64
 PAIR, SPREAD = 0xD6E8FEB86659FD93, 0xFF51AFD7ED558CCD
 SPACE, WORD, OTHER = 0, 1, 2
-_KIND = np.full(256, OTHER, dtype=np.uint8)
-_KIND[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = SPACE
-_KIND[[*range(48, 58), *range(65, 91), *range(97, 123), 95, *range(128, 256)]] = WORD
-_LOWER = np.arange(256, dtype=np.uint8)
-_LOWER[65:91] += 32
+KIND = np.full(256, OTHER, dtype=np.uint8)
+KIND[[9, 10, 11, 12, 13, 28, 29, 30, 31, 32]] = SPACE
+KIND[[*range(48, 58), *range(65, 91), *range(97, 123), 95, *range(128, 256)]] = WORD
+LOWER = np.arange(256, dtype=np.uint8)
+LOWER[65:91] += 32
 
 
 class Tokens(NamedTuple):
@@ -67,12 +67,12 @@ def tokens(docs: Docs) -> Tokens:
         return _tokens_numpy(docs)
     hashes = np.empty(len(docs.data), dtype=np.uint64)  # no text has more tokens than bytes
     starts = np.empty(len(docs) + 1, dtype=np.int64)
-    n = compiled["tokens"](docs.data, docs.starts, _KIND, _LOWER, hashes, starts)
+    n = compiled["tokens"](docs.data, docs.starts, KIND, LOWER, hashes, starts)
     return Tokens(hashes[:n].copy(), starts)
 
 
 def _tokens_numpy(docs: Docs) -> Tokens:
-    kind = _KIND[docs.data]
+    kind = KIND[docs.data]
     first = np.ones(len(kind), dtype=bool)
     first[1:] = kind[1:] != kind[:-1]
     inner = docs.starts[1:-1]
@@ -83,7 +83,7 @@ def _tokens_numpy(docs: Docs) -> Tokens:
         return Tokens(np.empty(0, dtype=np.uint64), np.zeros(len(docs) + 1, dtype=np.int64))
     inside = kind != SPACE
     place = np.arange(len(kind)) - np.maximum.accumulate(np.where(first, np.arange(len(kind)), 0))
-    values = np.where(inside, _LOWER[docs.data].astype(np.uint64) + np.uint64(1), np.uint64(0))
+    values = np.where(inside, LOWER[docs.data].astype(np.uint64) + np.uint64(1), np.uint64(0))
     # after a token come spaces, which add 0: a sum up to the next token is a sum over the token
     longest = int(place[inside].max())
     powers = np.ones(longest + 1, dtype=np.uint64)

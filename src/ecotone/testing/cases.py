@@ -19,8 +19,10 @@ from ecotone.testing.fixtures import babble, counted_corpus, law_trials, text_co
 
 Array = NDArray[np.float64]
 Kind = Literal[
-    "measure", "rule", "law", "mixer", "oracle", "aligner", "clusterer", "transfer", "score"
-]
+    "measure", "rule", "law", "mixer", "oracle", "aligner", "clusterer", "transfer", "score",
+    "selector", "other",
+]  # fmt: skip
+NOT_TEXT = {"gradients", "activations", "reference_model", "text_model", "proxies"}
 SIZES = {"books": 400_000, "code": 90_000, "law": 30_000, "web": 2_000_000}
 
 
@@ -46,6 +48,10 @@ def kind(method: Method) -> Kind:
         return "measure"
     if method.room == "validate":
         return "score"
+    if method.room in ("select", "rewrite"):
+        # what takes arrays, a model or a generator has no input in common: its own tests hold it
+        text = method.room == "select" and not method.needs & NOT_TEXT
+        return "selector" if text and hasattr(method.load(), "score") else "other"
     thing = method.load()
     if method.room == "align":
         return _kind_of_estimator(thing)
@@ -210,6 +216,12 @@ def _unpaired(method: Method) -> Any:
     return unpaired.answer(method)
 
 
+def _selector(method: Method) -> Any:
+    from ecotone.testing import selection
+
+    return selection.scored(method).tolist()
+
+
 _ANSWERS: dict[Kind, Callable[[Method], Any]] = {
     "measure": _measure,
     "rule": _rule,
@@ -220,4 +232,5 @@ _ANSWERS: dict[Kind, Callable[[Method], Any]] = {
     "clusterer": _unpaired,
     "transfer": _unpaired,
     "score": scored,
+    "selector": _selector,
 }

@@ -24,7 +24,7 @@ from ecotone.core.errors import EcotoneError
 from ecotone.core.files import plain
 from ecotone.core.method import Method, find
 from ecotone.core.seeds import stream
-from ecotone.testing import alignment, cases, unpaired
+from ecotone.testing import alignment, cases, selection, unpaired
 from ecotone.testing.declared import says_what_it_is
 from ecotone.testing.fixtures import counted_corpus, law_trials
 from ecotone.testing.says import Broken, demand
@@ -47,12 +47,16 @@ __all__ = [
 
 def of(method: Method) -> list[Law]:
     """Return the laws that a method's protocol calls for (`says_what_it_is` needs no input)."""
+    if cases.kind(method) == "other":
+        return [says_what_it_is]
     laws: list[Law] = [says_what_it_is, hands_off, no_favourite_name, errors_carry_a_cure]
     if method.room == "shift":
         return [*laws, zero_at_home, more_shift_larger_distance]
     if method.room == "align":
         whole = cases.kind(method) == "aligner"
         return [*laws, *(alignment.LAWS if whole else unpaired.LAWS)]
+    if method.room == "select":
+        return [says_what_it_is, hands_off, errors_carry_a_cure, *selection.LAWS]
     if method.room == "validate":
         return [says_what_it_is, hands_off, *alignment.SCORE_LAWS]
     if cases.kind(method) == "oracle":
@@ -65,7 +69,7 @@ def same_seed_same_answer(methods: Sequence[Method]) -> None:
 
     All methods share the two processes: starting one costs more than most methods do.
     """
-    names = [m.name for m in methods]
+    names = [m.name for m in methods if cases.kind(m) != "other"]
     one, two = (_fresh(names, hash_seed) for hash_seed in ("1", "2"))
     for name in names:
         demand(one[name] == two[name], f"{name}: two fresh processes give different bits")
@@ -212,6 +216,8 @@ def _wrong(method: Method) -> list[tuple[str, Callable[[], Any]]]:
             ("NaN", lambda: f(hole, B)),
             ("widths differ", lambda: f(A[:, 1:], B)),
         ]
+    if kind == "selector":
+        return selection.wrong(method)
     if kind == "aligner":
         return alignment.wrong(method)
     if kind in ("clusterer", "transfer"):

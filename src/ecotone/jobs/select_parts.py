@@ -1,0 +1,162 @@
+"""What one worker does with one part of a pool: count, score, gather, write.
+
+Results of a few numbers go back through the pool; columns, one number a document, are files of the
+run, so that memory holds one batch of text and never the pool.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import zstandard
+from numpy.typing import NDArray
+
+from ecotone.core.files import replacing
+from ecotone.core.method import find
+from ecotone.data.doc_files import Bad, Part, read, refused
+from ecotone.data.docs import Docs
+from ecotone.select._grams import add, weigh
+from ecotone.select._tokens import tokens
+
+LONGEST = 20_000  # bytes of a document that a classifier is fitted on
+SHOWN = 3  # lines without a document that a message shows
+
+
+def save(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write arrays whole."""
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def load(path: Path) -> dict[str, NDArray[Any]]:
+    """Read what `save` wrote; nothing is unpickled."""
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def count_part(
+    part: dict[str, Any], number: int, text_field: str, buckets: int, sample: int, strict: bool,
+    folder: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Count grams; write tokens and fingerprint of each document, and a few documents whole."""
+    grams = np.zeros(buckets, dtype=np.int64)
+    lengths, keys, size = [], [], 0
+    kept: list[tuple[int, str]] = []
+    bad_lines: list[Bad] = []
+    for docs, bad in read(Part(**part), text_field):
+        if bad and strict:
+            raise refused(bad[0], text_field)
+        bad_lines += bad
+        found = tokens(docs)
+        add(docs, grams)
+        size += len(docs.data)
+        lengths.append(found.lengths.astype(np.int32))
+        keys.append(docs.fingerprints())
+        kept = _lowest([*kept, *_short(docs, keys[-1])], sample)
+    place = Path(folder)
+    save(
+        place / f"counts-{number:05d}.npz", grams=grams,
+        lengths=np.concatenate(lengths or [np.zeros(0, np.int32)]),
+        keys=np.concatenate(keys or [np.zeros(0, np.uint64)]),
+        sample=np.frombuffer(orjson.dumps([t for _, t in kept]), dtype=np.uint8),
+    )  # fmt: skip
+    if bad_lines:
+        with replacing(place / f"no-document-{number:05d}.jsonl") as file:
+            file.write_text("".join(json.dumps(_told(b)) + "\n" for b in bad_lines))
+    return {
+        "docs": int(sum(map(len, lengths))), "tokens": int(sum(x.sum() for x in lengths)),
+        "bytes": size, "bad": len(bad_lines),
+        "shown": [f"{b.place}: {b.why}" for b in bad_lines[:SHOWN]],
+    }  # fmt: skip
+
+
+def _told(bad: Bad) -> dict[str, str]:
+    return {"place": bad.place, "why": bad.why, "line": bad.line.decode(errors="replace")}
+
+
+def _short(docs: Docs, keys: NDArray[np.uint64]) -> list[tuple[int, str]]:
+    cheap = np.argsort(keys)[:1000]  # no part needs more of a batch
+    return [(int(keys[i]), docs[i][:LONGEST]) for i in cheap.tolist()]
+
+
+def _lowest(found: list[tuple[int, str]], n: int) -> list[tuple[int, str]]:
+    """Keep the n documents of lowest fingerprint, each text once: a draw that no order can sway."""
+    return sorted(dict(found).items())[:n]
+
+
+def score_part(
+    part: dict[str, Any], number: int, text_field: str, model: str, folder: str
+) -> dict[str, Any]:
+    """Write the scores of every document by DSIR and by classifier odds."""
+    place = Path(folder)
+    learnt = load(place / model)
+    odds = find("classifier_odds", "select").load()(buckets=len(learnt["weights"]))
+    odds.weights_, odds.offset_ = learnt["weights"], float(learnt["offset"][0])
+    first, second = [np.zeros(0)], [np.zeros(0)]
+    for docs, _ in read(Part(**part), text_field):
+        first.append(weigh(docs, learnt["log_ratio"])[0])
+        second.append(odds.score(docs))
+    save(place / f"scores-{number:05d}.npz", dsir=np.concatenate(first),
+         classifier_odds=np.concatenate(second))  # fmt: skip
+    return {"docs": int(sum(map(len, first)))}
+
+
+def gather(
+    parts: list[dict[str, Any]], starts: NDArray[np.int64], rows: NDArray[np.int64], text_field: str
+) -> Docs:
+    """Return the documents at these places of the pool, in the order of their places."""
+    taken: list[Docs] = []
+    wanted = np.sort(rows)
+    for part, first, last in zip(parts, starts[:-1], starts[1:], strict=True):
+        if np.searchsorted(wanted, first) == np.searchsorted(wanted, last):
+            continue
+        at = int(first)
+        for docs, _ in read(Part(**part), text_field):
+            low, high = np.searchsorted(wanted, [at, at + len(docs)])
+            taken.append(docs.take(wanted[low:high] - at))
+            at += len(docs)
+    data = [d.data for d in taken] or [np.zeros(0, dtype=np.uint8)]
+    sizes = [np.zeros(1, dtype=np.int64), *(d.sizes for d in taken)]
+    ids = [i for d in taken for i in d.ids]
+    return Docs(np.concatenate(data), np.cumsum(np.concatenate(sizes)), ids)
+
+
+def write_part(
+    part: dict[str, Any], number: int, text_field: str, chosen: str, folder: str
+) -> dict[str, Any]:
+    """Write the documents that were kept, and one row of the ledger for every document."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    place = Path(folder)
+    verdict = load(place / chosen.format(number))
+    kept, causes = verdict["kept"].astype(bool), verdict["cause"]
+    ids: list[str] = []
+    out = io.BytesIO()
+    count = size = 0
+    with zstandard.ZstdCompressor(level=3).stream_writer(out, closefd=False) as shard:
+        for docs, _ in read(Part(**part), text_field):
+            for i in np.flatnonzero(kept[len(ids) : len(ids) + len(docs)]).tolist():
+                line = orjson.dumps({"id": docs.ids[i], "text": docs[i]}) + b"\n"
+                shard.write(line)
+                count, size = count + 1, size + len(line)
+            ids += list(docs.ids)
+    with replacing(place / "kept" / f"part-{number:05d}.jsonl.zst") as file:
+        file.write_bytes(out.getvalue())
+    ledger = pa.table(
+        {"id": ids, "weight": kept.astype(np.float32),
+         "cause": pa.array([CAUSES[c] for c in causes.tolist()]),
+         **{k: verdict[k] for k in verdict if k not in ("kept", "cause")}}
+    )  # fmt: skip
+    with replacing(place / "ledger" / f"part-{number:05d}.parquet") as file:
+        pq.write_table(ledger, file)
+    return {"kept": count, "bytes": size}
+
+
+KEPT, COPY, NO_TOKEN, LOWER = range(4)
+CAUSES = ("kept", "copy of an earlier document", "no token", "others were better for the target")

@@ -1,0 +1,342 @@
+"""The job of ``ecotone select``: choose the documents of a pool for a target, and prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecotone.core.errors import BadInput
+from ecotone.core.files import fingerprint, fingerprint_file, plain, write_json
+from ecotone.core.method import find
+from ecotone.core.run import Manifest, Run
+from ecotone.core.seeds import stream
+from ecotone.core.verdict import Finding, Verdict
+from ecotone.data.doc_files import DocFiles
+from ecotone.data.docs import Docs, empty, joined
+from ecotone.engine import pool as engine
+from ecotone.jobs import select_parts as parts_of
+from ecotone.select._grams import Counted, buckets_for
+from ecotone.select._lm import Bigrams
+from ecotone.select._pick import pick
+from ecotone.select._text import counted
+from ecotone.select._tokens import tokens
+
+Array = NDArray[np.float64]
+RULES = ("random", "dsir", "classifier_odds", "greedy_matching")
+PAIRS = 10_000  # documents of the pool that a classifier is fitted on
+JUDGED = 1_000_000  # tokens of a choice that a language model is counted on
+SHORTLIST, TIMES = 4_000_000, 2.0  # most tokens greedy matching is run on; budgets of them
+DRAWS, RESAMPLES = 3, 1_000  # random choices to beat; bootstraps of held-out documents
+LEAST, SMALL = 200, 0.01  # target tokens below which a finding says so; nats not worth a change
+
+
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """What the job ends with.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        Gain over random documents at equal tokens, nats a token of held-out target text.
+    rule : str
+        Which rule chose.
+    table : list of dict
+        Every rule: held-out perplexities, documents and tokens.
+    ledger : dict
+        Documents by cause; they add up to all that were read.
+    run : Run
+        ``artifacts/kept`` holds the documents, ``artifacts/ledger`` a row for each that was read.
+    """
+
+    verdict: Verdict
+    rule: str
+    table: list[dict[str, Any]]
+    ledger: dict[str, int]
+    run: Run
+
+
+def select_pool(
+    pool: Path | str, target: Path | str, *, share: float = 0.05, rule: str = "auto",
+    text_field: str = "text", strict: bool = False, seed: int = 0, out: Path | str = "runs",
+    workers: int | None = None, command: str = "", note: Callable[[str], None] = lambda _: None,
+) -> Selected:  # fmt: skip
+    """Choose a share of the tokens of a pool for a target.
+
+    The target's documents are cut in three by their text: 60 % to learn from, 20 % to choose the
+    rule by, 20 % for the verdict. Copies are dropped first. A rule is judged by a bigram model
+    counted on what it chose. If the choice is not clearly better than random documents, random
+    ones are kept and the verdict says so.
+
+    Parameters
+    ----------
+    pool, target : path
+        A file or a folder of texts each.
+    share : float
+        Of the pool's tokens.
+    rule : str
+        One of `RULES`, or "auto".
+    text_field, strict
+        See `ecotone.data.doc_files.DocFiles`.
+    seed, out, workers, command, note
+        As everywhere.
+
+    Raises
+    ------
+    BadInput
+        An empty pool or target, an unknown rule, a share that is not above 0 and at most 1.
+    """
+    if rule != "auto" and rule not in RULES:
+        raise BadInput(f"no rule is called {rule!r}.", cure=f"auto or one of: {', '.join(RULES)}")
+    if not 0 < share <= 1:
+        raise BadInput(f"the share to take is {share}.", cure="--take 5%")
+    files = DocFiles(pool, text_field=text_field, strict=strict)
+    wanted = joined(DocFiles(target, text_field=text_field, strict=strict), "target", least=1)
+    inputs = {"target": _print_of(target), "pool": _print_of(pool)}
+    params = {"share": share, "rule": rule, "text_field": text_field, "strict": strict}
+    run = Run.open(out, Manifest("select", rule, params, inputs, seed, command))
+    job = _Job(run, files, wanted, share, seed, workers, note)
+    return job.done(rule)
+
+
+def _print_of(path: Path | str) -> str:
+    return fingerprint([[f.name, fingerprint_file(f)] for f in DocFiles(path).files])
+
+
+class _Job:
+    """The steps of one run, each of which finds its results when it is done again."""
+
+    def __init__(
+        self, run: Run, files: DocFiles, target: Docs, share: float, seed: int,
+        workers: int | None, note: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.run, self.files, self.share, self.seed = run, files, share, seed
+        self.workers, self.note = workers, note
+        self.parts = [p.__dict__ for p in files.parts()]
+        self.learn, self.dev, self.test = _thirds(target, seed)
+        self.findings: list[Finding] = []
+        n = int(tokens(self.learn).lengths.sum())
+        self.buckets = buckets_for(n)
+        if n < LEAST:
+            says = f"the target has {n} tokens to learn from: the choice is a guess"
+            self.findings.append(Finding("S101", says, "more target text"))
+
+    def _over_parts(self, task: str, title: str, **given: Any) -> list[dict[str, Any]]:
+        inputs = [
+            {"part": p, "number": i, "text_field": self.files.text_field, **given,
+             "_folder": str(self.run.artifacts)}
+            for i, p in enumerate(self.parts)
+        ]  # fmt: skip
+        size = [float(p["size"]) for p in self.parts]
+        name = f"ecotone.jobs.select_parts:{task}"
+        return engine.map(name, inputs, self.run, workers=self.workers, title=title, work=size)
+
+    def done(self, rule: str) -> Selected:
+        """Count, score, choose, judge and write."""
+        self._count()
+        scores = self._score()
+        rules = RULES if rule == "auto" else tuple(dict.fromkeys(("random", rule)))
+        asked = {name: self._rows(name, scores) for name in rules}
+        chosen = {name: rows for name, rows in asked.items() if rows is not None}
+        table, best, verdict = self._judge(chosen, rule)
+        kept = best if verdict.decision == "adapt" else "random"
+        ledger = self._write(chosen[kept], scores)
+        analysis = {
+            "rule": kept, "table": table, "ledger": ledger, "verdict": verdict.facts(),
+            "share": self.share, "tokens": int(self.lengths.sum()), "kept": str(
+                self.run.artifacts / "kept"),
+        }  # fmt: skip
+        verdict.save(self.run.artifacts / "verdict.json")
+        write_json(self.run.artifacts / "selection.json", plain(analysis))
+        self.run.close()
+        return Selected(verdict, kept, table, ledger, self.run)
+
+    def _count(self) -> None:
+        """Count every part, put the columns together and mark copies."""
+        sample = -(-PAIRS // max(len(self.parts), 1))
+        found = self._over_parts(
+            "count_part", "reading", buckets=self.buckets, sample=sample, strict=self.files.strict
+        )
+        held = [parts_of.load(self._file("counts", i)) for i in range(len(self.parts))]
+        self.lengths = np.concatenate([h["lengths"] for h in held]).astype(np.int64)
+        if len(self.lengths) == 0:
+            raise empty("pool")
+        self.starts = np.cumsum([0, *(len(h["lengths"]) for h in held)])
+        keys = np.concatenate([h["keys"] for h in held])
+        first = np.zeros(len(keys), dtype=bool)
+        first[np.unique(keys, return_index=True)[1]] = True
+        self.keys, self.copy = keys, ~first
+        self.usable = first & (self.lengths > 0)
+        bad = sum(r["bad"] for r in found)
+        if bad:
+            shown = "; ".join(s for r in found for s in r["shown"])
+            self.findings.append(
+                Finding("S102", f"{bad:,} lines held no document, passed over: {shown[:300]}",
+                        f"look at {self.run.artifacts}/no-document-*.jsonl, or --strict")
+            )  # fmt: skip
+        self.bad = bad
+
+    def _file(self, what: str, number: int) -> Path:
+        return self.run.artifacts / f"{what}-{number:05d}.npz"
+
+    def _score(self) -> dict[str, Array]:
+        """Learn from target and pool, score every document by both scores."""
+        import orjson
+
+        held = [parts_of.load(self._file("counts", i)) for i in range(len(self.parts))]
+        grams = sum((h["grams"] for h in held), np.zeros(self.buckets, dtype=np.int64))
+        whole = Counted(grams, len(self.lengths), int(self.lengths.sum()), 0)
+        dsir = find("dsir", "select").load()(buckets=self.buckets)
+        dsir.fit_counts(counted(self.learn, self.buckets, "target"), whole)
+        some = [t for h in held for t in orjson.loads(h["sample"].tobytes())]
+        self.note("learning what tells the target from the pool")
+        odds = find("classifier_odds", "select").load()().fit(self.learn, some)
+        parts_of.save(
+            self.run.artifacts / "model.npz", log_ratio=dsir.log_ratio_, weights=odds.weights_,
+            offset=np.array([odds.offset_]),
+        )  # fmt: skip
+        self._over_parts("score_part", "scoring", model="model.npz")
+        found = [parts_of.load(self._file("scores", i)) for i in range(len(self.parts))]
+        random = find("random", "select").load()(seed=self.seed)
+        return {
+            "dsir": np.concatenate([f["dsir"] for f in found]),
+            "classifier_odds": np.concatenate([f["classifier_odds"] for f in found]),
+            "random": random.of_fingerprints(self.keys),
+        }
+
+    def _top(self, score: Array, budget: float) -> NDArray[np.int64]:
+        at = np.flatnonzero(self.usable)
+        fits = min(budget, float(self.lengths[at].sum()))
+        return at[pick(score[at], fits, sizes=self.lengths[at]).rows]
+
+    @property
+    def budget(self) -> float:
+        """Tokens to take."""
+        return self.share * float(self.lengths.sum())
+
+    def _rows(self, name: str, scores: dict[str, Array]) -> NDArray[np.int64] | None:
+        """Return the places of what a rule chooses; None where it would not fit into memory."""
+        if name != "greedy_matching":
+            return self._top(scores[name], self.budget)
+        wide = TIMES * self.budget
+        if wide > SHORTLIST:
+            self.findings.append(
+                Finding("S103", f"greedy matching was left out: its shortlist of {wide:,.0f} "
+                        f"tokens is above {SHORTLIST:,}", "a smaller --take")
+            )  # fmt: skip
+            return None
+        rows = np.sort(self._top(scores["classifier_odds"], wide))
+        docs = parts_of.gather(self.parts, self.starts, rows, self.files.text_field)
+        part = min(1.0, self.budget / max(float(self.lengths[rows].sum()), 1.0))
+        score = find(name, "select").load()(share=part, buckets=self.buckets)
+        order = score.fit(self.learn, docs).score(docs)
+        fits = min(self.budget, float(self.lengths[rows].sum()))
+        return rows[pick(order, fits, sizes=self.lengths[rows]).rows]
+
+    def _model(self, rows: NDArray[np.int64]) -> Bigrams:
+        """Count a bigram model on at most a million tokens of a choice."""
+        part = rows[np.argsort(self.keys[rows])]
+        part = part[: max(1, int(np.searchsorted(np.cumsum(self.lengths[part]), JUDGED)))]
+        return Bigrams.fit([parts_of.gather(self.parts, self.starts, part, self.files.text_field)])
+
+    def _judge(
+        self, chosen: dict[str, NDArray[np.int64]], rule: str
+    ) -> tuple[list[dict[str, Any]], str, Verdict]:
+        """Choose the rule on one part of the held-out target, prove it on the other."""
+        dev, test = tokens(self.dev), tokens(self.test)
+        on_test: dict[str, Array] = {}
+        table: list[dict[str, Any]] = []
+        for name, rows in chosen.items():
+            self.note(f"judging {name}")
+            model = self._model(rows)
+            one, two = (m.sum() / max(f.lengths.sum(), 1)
+                        for f in (dev, test) for m in [model.log_likelihood(f)])  # fmt: skip
+            on_test[name] = model.log_likelihood(test)
+            table.append(
+                {"rule": name, "perplexity, choosing": float(np.exp(-one)),
+                 "perplexity, proof": float(np.exp(-two)), "documents": len(rows),
+                 "tokens": int(self.lengths[rows].sum())}
+            )  # fmt: skip
+        best = rule
+        if rule == "auto":
+            best = str(min(table, key=lambda r: float(r["perplexity, choosing"]))["rule"])
+        draws = [on_test["random"]]
+        for draw in range(1, DRAWS):
+            scores = find("random", "select").load()(seed=self.seed + 1_000 * draw)
+            rows = self._top(scores.of_fingerprints(self.keys), self.budget)
+            draws.append(self._model(rows).log_likelihood(test))
+        verdict = _verdict(on_test[best], np.array(draws), test.lengths, best, self.seed)
+        return table, best, replace(verdict, findings=(*self.findings, *verdict.findings))
+
+    def _write(self, rows: NDArray[np.int64], scores: dict[str, Array]) -> dict[str, int]:
+        cause = np.full(len(self.lengths), parts_of.LOWER, dtype=np.int8)
+        cause[self.lengths == 0] = parts_of.NO_TOKEN
+        cause[self.copy] = parts_of.COPY
+        cause[rows] = parts_of.KEPT
+        for i, (a, b) in enumerate(zip(self.starts[:-1], self.starts[1:], strict=True)):
+            parts_of.save(
+                self._file("chosen", i), kept=cause[a:b] == parts_of.KEPT, cause=cause[a:b],
+                **{k: scores[k][a:b] for k in ("dsir", "classifier_odds")},
+            )  # fmt: skip
+        for name in ("kept", "ledger"):
+            (self.run.artifacts / name).mkdir(exist_ok=True)
+        self._over_parts("write_part", "writing", chosen="chosen-{:05d}.npz")
+        counts = np.bincount(cause, minlength=len(parts_of.CAUSES)).tolist()
+        return {**dict(zip(parts_of.CAUSES, counts, strict=True)), "no document": self.bad}
+
+
+def _thirds(target: Docs, seed: int) -> tuple[Docs, Docs, Docs]:
+    """Cut the target 60 / 20 / 20 by document, copies on one side; each side has one at least."""
+    keys = target.fingerprints()
+    unique = stream(seed, "target").permutation(np.unique(keys))
+    if len(unique) < 3:
+        raise BadInput(
+            f"target has {len(unique)} different documents.",
+            why="one is to learn from, one to choose by, one to prove on.",
+            cure="split its text into documents: one a line of a .jsonl file",
+        )
+    held = max(1, len(unique) // 5)
+    sides = unique[2 * held :], unique[:held], unique[held : 2 * held]
+    a, b, c = (target.take(np.flatnonzero(np.isin(keys, side))) for side in sides)
+    return a, b, c
+
+
+def _verdict(
+    best: Array, random: Array, lengths: NDArray[np.int64], name: str, seed: int
+) -> Verdict:
+    """Compare log likelihoods of held-out documents, in nats a token, by a paired bootstrap.
+
+    The interval is over documents and over draws of the random choice.
+    """
+    rng = stream(seed, "bootstrap")
+    n = len(lengths)
+    gains = np.empty(RESAMPLES)
+    for i in range(RESAMPLES):
+        at = rng.integers(n, size=n)
+        against = random[rng.integers(len(random))]
+        gains[i] = (best[at] - against[at]).sum() / max(lengths[at].sum(), 1)
+    total = max(float(lengths.sum()), 1.0)
+    score, baseline = -float(best.sum()) / total, -float(random.mean(axis=0).sum()) / total
+    low, high = (float(v) for v in np.quantile(gains, [0.025, 0.975]))
+    same = name == "random"
+    if same:
+        low = high = 0.0
+        baseline = score
+    decision = "adapt" if low > 0 else "keep" if same or high < SMALL else "cannot tell"
+    says = {
+        "adapt": (),
+        "keep": (Finding("S104", "random documents are as good at equal tokens", "nothing"),),
+        "cannot tell": (
+            Finding("S105", "no rule is clearly better than random documents; random ones are kept",
+                    "more target text"),
+        ),
+    }  # fmt: skip
+    return Verdict(
+        score, baseline, baseline - score, (low, high), decision,  # type: ignore[arg-type]
+        used_target_labels=False, findings=says[decision],
+        metric="nats a token of held-out target text, bigram model",
+    )  # fmt: skip

@@ -1,0 +1,175 @@
+"""From a pool and a target to kept documents, a ledger that adds up, and a verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from ecotone.core.errors import BadInput
+from ecotone.data.docs import Docs
+from ecotone.jobs import select_parts, select_pool
+from ecotone.jobs.select_pool import select_pool as run_select
+
+ZIPF = 1 / np.arange(1, 151)
+
+
+def words(name, n, rng):
+    out = []
+    for _ in range(n):
+        draw = rng.choice(150, int(rng.integers(20, 80)), p=ZIPF / ZIPF.sum())
+        own = rng.random(len(draw)) < 0.5
+        out.append(" ".join(f"{name if o else 'the'}{i}" for i, o in zip(draw, own, strict=True)))
+    return out
+
+
+def write(path, texts):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    write(tmp_path / "pool" / "law.jsonl", words("law", 200, rng))
+    web = words("web", 600, rng)
+    write(tmp_path / "pool" / "web.jsonl", [*web, *web[:50]])
+    write(tmp_path / "law.jsonl", words("law", 60, rng))
+    return tmp_path
+
+
+def read_kept(run):
+    out = []
+    for file in sorted((run.artifacts / "kept").glob("*.zst")):
+        data = zstandard.ZstdDecompressor().stream_reader(file.read_bytes()).read()
+        out += [json.loads(line) for line in data.splitlines()]
+    return out
+
+
+def chosen(folder, **given):
+    given = {"share": 0.1, "out": folder / "runs", "workers": 1} | given
+    return run_select(folder / "pool", folder / "law.jsonl", **given)
+
+
+def test_the_choice_is_proved_and_the_ledger_adds_up(folder):
+    found = chosen(folder)
+    assert found.verdict.decision == "adapt"
+    assert found.verdict.interval[0] > 0
+    assert not found.verdict.used_target_labels
+    ledger = pq.read_table(found.run.artifacts / "ledger").to_pylist()
+    assert len(ledger) == 850 == len({r["id"] for r in ledger})
+    counts = {}
+    for row in ledger:
+        counts[row["cause"]] = counts.get(row["cause"], 0) + 1
+    wanted = {k: v for k, v in found.ledger.items() if v}
+    assert counts == wanted
+    assert counts["copy of an earlier document"] == 50
+    kept = read_kept(found.run)
+    assert [k["id"] for k in kept] == [r["id"] for r in ledger if r["weight"] > 0]
+    assert np.mean([k["id"].startswith("law") for k in kept]) > 0.9
+    lines = [x for f in (folder / "pool").iterdir() for x in f.read_text().splitlines()]
+    total = sum(len(json.loads(x)["text"].split()) for x in lines)
+    assert sum(len(k["text"].split()) for k in kept) <= 0.1 * total
+    best = min(found.table, key=lambda r: r["perplexity, choosing"])
+    assert found.rule == best["rule"]
+
+
+def test_a_target_like_the_pool_keeps_random_documents(folder):
+    rng = np.random.default_rng(5)
+    mixed = [
+        t for pair in zip(words("law", 30, rng), words("web", 97, rng), strict=False) for t in pair
+    ]
+    write(folder / "law.jsonl", [*mixed, *words("web", 60, rng)])
+    found = chosen(folder, share=0.5)
+    assert found.verdict.decision in ("keep", "cannot tell")
+    assert found.rule == "random"
+
+
+def test_one_and_two_workers_and_small_parts_give_the_same_bytes(folder, monkeypatch):
+    one = chosen(folder)
+    two = chosen(folder, out=folder / "two", workers=2)
+    assert read_kept(one.run) == read_kept(two.run)
+    # parts of a few kilobytes: other batches, the same choice
+    parts = select_pool.DocFiles.parts
+    monkeypatch.setattr(select_pool.DocFiles, "parts", lambda self: parts(self, size=4_000))
+    small = chosen(folder, out=folder / "small")
+    assert len(list((small.run.artifacts / "kept").iterdir())) > 10
+    assert read_kept(one.run) == read_kept(small.run)
+
+
+def test_killed_half_way_and_begun_again_gives_the_same(folder):
+    whole = read_kept(chosen(folder, out=folder / "whole").run)
+    code = ("import sys; from ecotone.jobs.select_pool import select_pool as s; "
+            "s(sys.argv[1] + '/pool', sys.argv[1] + '/law.jsonl', share=.1, "
+            "out=sys.argv[1] + '/again', workers=1)")  # fmt: skip
+    job = subprocess.Popen([sys.executable, "-c", code, str(folder)], stderr=subprocess.DEVNULL)
+    scored = "scores-00000.npz"
+    for _ in range(600):
+        if list((folder / "again").rglob(scored)) or job.poll() is not None:
+            break
+        time.sleep(0.02)
+    os.kill(job.pid, signal.SIGKILL) if job.poll() is None else None
+    job.wait()
+    assert read_kept(chosen(folder, out=folder / "again").run) == whole
+
+
+def test_lines_that_hold_no_document_are_kept_aside(folder):
+    with (folder / "pool" / "law.jsonl").open("a") as file:
+        file.write('not json\n{"other": 1}\n\n')
+    found = chosen(folder)
+    assert found.ledger["no document"] == 2
+    assert any(f.code == "S102" and "law.jsonl:201" in f.says for f in found.verdict.findings)
+    aside = "".join(f.read_text() for f in found.run.artifacts.glob("no-document-*"))
+    assert "not json" in aside
+    with pytest.raises(BadInput, match=r"law\.jsonl:201") as caught:
+        chosen(folder, strict=True)
+    assert "--strict" in caught.value.cure
+
+
+def test_bad_input_says_what_would_be_right(folder):
+    for given, says in [
+        ({"rule": "best"}, "no rule is called"),
+        ({"share": 0.0}, "share to take"),
+    ]:
+        with pytest.raises(BadInput, match=says):
+            chosen(folder, **given)
+    (folder / "empty.jsonl").write_text("\n")
+    with pytest.raises(BadInput, match="holds no document"):
+        run_select(folder / "pool", folder / "empty.jsonl", out=folder / "runs")
+    with pytest.raises(BadInput, match="holds no document"):
+        run_select(folder / "empty.jsonl", folder / "law.jsonl", out=folder / "runs", workers=1)
+    with pytest.raises(BadInput, match="no such file"):
+        run_select(folder / "nowhere", folder / "law.jsonl")
+
+
+def test_a_tiny_target_is_said_to_be_tiny(folder):
+    write(folder / "law.jsonl", ["law1 law2 law3", "law4 law5", "law6 the1"])
+    found = chosen(folder)
+    assert any(f.code == "S101" for f in found.verdict.findings)
+
+
+def test_greedy_matching_is_left_out_where_it_would_not_fit(folder, monkeypatch):
+    monkeypatch.setattr(select_pool, "SHORTLIST", 100)
+    found = chosen(folder)
+    assert any(f.code == "S103" for f in found.verdict.findings)
+    assert "greedy_matching" not in {r["rule"] for r in found.table}
+
+
+def test_places_of_the_pool_are_gathered_in_order(folder):
+    parts = [p.__dict__ for p in select_pool.DocFiles(folder / "pool").parts(size=3_000)]
+    sizes = [sum(len(d) for d, _ in select_parts.read(select_parts.Part(**p))) for p in parts]
+    starts = np.cumsum([0, *sizes])
+    rows = np.array([700, 3, 849, 200])
+    got = select_parts.gather(parts, starts, rows, "text")
+    assert got.ids == ["law.jsonl:4", "web.jsonl:1", "web.jsonl:501", "web.jsonl:650"]
+    assert isinstance(got, Docs)
+    assert Path(parts[0]["path"]).name == "law.jsonl"

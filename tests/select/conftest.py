@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ecotone.select import pick
+
 
 def domain(name: str, n: int, rng: np.random.Generator, length: int = 60) -> list[str]:
     """Return documents of half common words, half of the domain's own, by Zipf's law."""
@@ -19,7 +21,7 @@ def domain(name: str, n: int, rng: np.random.Generator, length: int = 60) -> lis
             " ".join(
                 (own if c else common)[i] for i, c in zip(draw, rng.random(k) < 0.5, strict=True)
             )
-        )  # noqa: E501
+        )
     return out
 
 
@@ -44,3 +46,15 @@ def same():
     target = [t for pair in zip(domain("law", 60, rng), domain("web", 60, rng), strict=True)
               for t in pair]  # fmt: skip
     return target, pool, held
+
+
+@pytest.fixture
+def share_inside():
+    """Return the share of the target's domain in the best 5 % of tokens by a score."""
+
+    def share(scores, pool, inside):
+        sizes = np.array([len(t.split()) for t in pool])
+        rows = pick(scores, 0.05 * sizes.sum(), sizes=sizes).rows
+        return (sizes * inside)[rows].sum() / sizes[rows].sum()
+
+    return share

@@ -6,7 +6,6 @@ from scipy.stats import spearmanr
 
 from ecotone.data.docs import Docs
 from ecotone.select import ClassifierOdds
-from tests.select.test_dsir import share_inside
 
 
 def test_weights_are_the_optimum(mixed):
@@ -22,7 +21,7 @@ def test_weights_are_the_optimum(mixed):
     assert abs(error.sum()) < 0.01
 
 
-def test_the_best_hold_the_target_domain(mixed):
+def test_the_best_hold_the_target_domain(mixed, share_inside):
     target, pool, inside = mixed
     assert share_inside(ClassifierOdds().fit(target, pool).score(pool), pool, inside) > 0.9
 

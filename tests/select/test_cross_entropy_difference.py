@@ -7,7 +7,6 @@ from ecotone.data.docs import Docs
 from ecotone.select import CrossEntropyDifference
 from ecotone.select._lm import WORDS, Bigrams, perplexity
 from ecotone.select._tokens import tokens
-from tests.select.test_dsir import share_inside
 
 
 def test_bigram_probabilities_by_hand():
@@ -30,7 +29,7 @@ def test_batches_are_one_text():
     assert perplexity(one, held) == perplexity(two, held)
 
 
-def test_the_best_hold_the_target_domain(mixed):
+def test_the_best_hold_the_target_domain(mixed, share_inside):
     target, pool, inside = mixed
     scores = CrossEntropyDifference().fit(target, pool).score(pool)
     assert share_inside(scores, pool, inside) > 0.9
@@ -41,7 +40,7 @@ def test_models_of_the_user_are_asked():
     np.testing.assert_allclose(made.fit(["a"], ["b"]).score(["ab cd", "abcd"]), [2.5, 4.0])
 
 
-def test_the_pool_is_drawn_by_text_when_it_is_large(mixed):
+def test_the_pool_is_drawn_by_text_when_it_is_large(mixed, share_inside):
     target, pool, inside = mixed
     scores = CrossEntropyDifference(pool_tokens=2_000).fit(target, pool).score(pool)
     assert share_inside(scores, pool, inside) > 0.9

@@ -19,12 +19,6 @@ from ecotone.select._pick import pick
 from ecotone.select._tokens import pairs, tokens
 
 
-def share_inside(scores, pool, inside):
-    sizes = np.array([len(t.split()) for t in pool])
-    rows = pick(scores, 0.05 * sizes.sum(), sizes=sizes).rows
-    return (sizes * inside)[rows].sum() / sizes[rows].sum()
-
-
 def test_score_is_the_log_likelihood_ratio():
     target, pool, m = ["a b", "b a b"], ["a a", "c"], 64
     model = DSIR(buckets=m, prior=0.5).fit(target, pool)
@@ -47,7 +41,7 @@ def test_a_joined_text_is_worth_its_parts_and_the_bigram_between():
     assert whole == pytest.approx(one + two + between)
 
 
-def test_the_best_hold_the_target_domain(mixed):
+def test_the_best_hold_the_target_domain(mixed, share_inside):
     target, pool, inside = mixed
     scores = DSIR().fit(target, pool).score(pool)
     assert share_inside(scores, pool, inside) > 0.9

@@ -22,7 +22,7 @@ Kind = Literal[
     "measure", "rule", "law", "mixer", "oracle", "aligner", "clusterer", "transfer", "score",
     "selector", "other",
 ]  # fmt: skip
-NOT_TEXT = {"gradients", "activations", "reference_model", "text_model", "proxies"}
+NOT_TEXT = {"target_labels", "gradients", "activations", "reference_model", "text_model", "proxies"}
 SIZES = {"books": 400_000, "code": 90_000, "law": 30_000, "web": 2_000_000}
 
 

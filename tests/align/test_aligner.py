@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -113,3 +115,9 @@ def test_weights_are_capped_and_tempered_until_enough_rows_speak():
     np.testing.assert_allclose(calm.weights.mean(), 1.0)
     with pytest.raises(BadInput, match="no source row resembles the target"):
         steady(np.full(10, -np.inf))
+
+
+def test_fault_13_a_star_import_works():
+    code = "from ecotone.align import *; from ecotone import *; print(Aligner, read_table)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

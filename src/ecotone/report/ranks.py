@@ -30,8 +30,9 @@ def picture(ways: Sequence[str], ranks: Sequence[float], difference: float, task
     parts = [x_axis(x, bottom, 26, f"mean rank over {tasks} tasks (left is better)")]
     if PLAIN in ways:
         middle = ranks[list(ways).index(PLAIN)]
-        parts.insert(0, tag("rect", cls="soft", x=x(middle - difference), y=26,
-                            width=x(difference) - x(-difference), height=bottom - 26))  # fmt: skip
+        left, right = max(x(middle - difference), LEFT), min(x(middle + difference), WIDTH - 16)
+        band = tag("rect", cls="soft", x=left, y=26, width=right - left, height=bottom - 26)
+        parts.insert(0, band)
     for i, (way, rank) in enumerate(zip(ways, ranks, strict=True)):
         y = 40 + ROW * i
         ours = not way.startswith("skada ")

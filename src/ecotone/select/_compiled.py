@@ -23,6 +23,17 @@ def _mix(h):
 
 
 @njit(nogil=True, cache=True)
+def _token(data, j, end, kind, lower):
+    """Return the hash of the token that begins at j, and where it ends."""
+    c, h, p = kind[data[j]], uint64(0), ONE
+    while j < end and kind[data[j]] == c:
+        h += (uint64(lower[data[j]]) + ONE) * p
+        p *= P
+        j += 1
+    return _mix(h), j
+
+
+@njit(nogil=True, cache=True)
 def tokens(data, starts, kind, lower, hashes, out_starts):
     """Fill `hashes` and `out_starts`; return how many tokens there are."""
     k = 0
@@ -30,16 +41,10 @@ def tokens(data, starts, kind, lower, hashes, out_starts):
         out_starts[i] = k
         j, end = starts[i], starts[i + 1]
         while j < end:
-            c = kind[data[j]]
-            if c == 0:
+            if kind[data[j]] == 0:
                 j += 1
                 continue
-            h, p = uint64(0), ONE
-            while j < end and kind[data[j]] == c:
-                h += (uint64(lower[data[j]]) + ONE) * p
-                p *= P
-                j += 1
-            hashes[k] = _mix(h)
+            hashes[k], j = _token(data, j, end, kind, lower)
             k += 1
     out_starts[len(starts) - 1] = k
     return k
@@ -56,16 +61,10 @@ def count(data, starts, kind, lower, out):
         j, end = starts[i], starts[i + 1]
         last, first = uint64(0), True
         while j < end:
-            c = kind[data[j]]
-            if c == 0:
+            if kind[data[j]] == 0:
                 j += 1
                 continue
-            h, p = uint64(0), ONE
-            while j < end and kind[data[j]] == c:
-                h += (uint64(lower[data[j]]) + ONE) * p
-                p *= P
-                j += 1
-            h = _mix(h)
+            h, j = _token(data, j, end, kind, lower)
             k += 1
             out[((h >> S32) * m) >> S32] += 1
             if not first:
@@ -83,16 +82,10 @@ def weigh(data, starts, kind, lower, weights, out, lengths):
         j, end = starts[i], starts[i + 1]
         last, total, k = uint64(0), 0.0, 0
         while j < end:
-            c = kind[data[j]]
-            if c == 0:
+            if kind[data[j]] == 0:
                 j += 1
                 continue
-            h, p = uint64(0), ONE
-            while j < end and kind[data[j]] == c:
-                h += (uint64(lower[data[j]]) + ONE) * p
-                p *= P
-                j += 1
-            h = _mix(h)
+            h, j = _token(data, j, end, kind, lower)
             total += weights[((h >> S32) * m) >> S32]
             if k > 0:
                 both = (last * PAIR + h) * SPREAD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def test_law(method, law):
 def test_exceptions_name_cases_and_say_why():
     assert set(EXCEPTIONS) <= {(m.name, f.__name__) for m, f in CASES}
     assert all(len(why) > 20 for why in EXCEPTIONS.values())
+
+
+def test_every_paper_stands_once():
+    keys = re.findall(r"^@\w+\{([^,]+),", REFERENCES.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(keys) > 50
+    assert sorted(keys) == sorted(set(keys))
 
 
 def test_same_seed_same_answer():

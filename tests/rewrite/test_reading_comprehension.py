@@ -73,7 +73,7 @@ def test_a_line_of_a_megabyte_costs_less_than_a_second():
 
 @pytest.fixture(scope="module")
 def docs(prose):
-    return ["\n\n".join(prose[i : i + 6]) for i in range(0, 900, 6)]
+    return ["\n\n".join(prose[i : i + 6]) for i in range(0, 756, 6)]
 
 
 @pytest.mark.parametrize("completion", [0.0, 1.0])

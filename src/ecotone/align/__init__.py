@@ -17,7 +17,6 @@ The do-nothing method is `SourceOnly`.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from ecotone.core.method import from_room
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from ecotone.align._open_set import h_score
     from ecotone.data.domains import mask_targets, split
 
-# looked up when they are used: importing the room costs nothing, scikit-learn a second
+# importing scikit-learn costs a second: looked up when they are used
 _NAMES = {
     "Aligner": "ecotone.align._aligner",
     "Mapper": "ecotone.align._kinds",
@@ -38,13 +37,6 @@ _NAMES = {
     "mask_targets": "ecotone.data.domains",
     "split": "ecotone.data.domains",
 }
-_methods, __dir__ = from_room("align")
-
-
-def __getattr__(name: str) -> object:
-    if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
-    return _methods(name)
-
+__getattr__, __dir__ = from_room("align", _NAMES)
 
 __all__ = ["Aligner", "Mapper", "Projector", "Reweighter", "h_score", "mask_targets", "split"]

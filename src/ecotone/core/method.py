@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -250,8 +250,13 @@ class _Room(types.ModuleType):
         super().__setattr__(name, thing if hasattr(thing, "__ecotone__") else value)
 
 
-def from_room(room: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def from_room(
+    room: str, names: Mapping[str, str] | None = None
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return ``__getattr__`` and ``__dir__`` for a room: its methods by class or function name.
+
+    `names` are what else the room offers, each with its module; that too is imported when it is
+    used, so that importing a room costs nothing.
 
     Importing ``room/name.py`` makes Python set the module as the attribute ``name`` of the room,
     where the function of that name should be: the room is made to keep the function.
@@ -259,6 +264,8 @@ def from_room(room: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
     sys.modules[f"ecotone.{room}"].__class__ = _Room
 
     def __getattr__(name: str) -> Any:
+        if names and name in names:
+            return getattr(importlib.import_module(names[name]), name)
         for m in catalogue():
             if m.room == room and m.object_name == name:
                 return m.load()

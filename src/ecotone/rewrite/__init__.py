@@ -19,19 +19,18 @@ The do-nothing method is `untouched_text`.
 
 from __future__ import annotations
 
-import importlib
-
 from ecotone.core.method import from_room
 
 _NAMES = {
-    "Ask": "asking", "GeneratorFailed": "asking", "Ledger": "result", "Rewritten": "result",
-    "Example": "result", "scripted": "generators", "endpoint": "generators",
-    "local_model": "generators", "rule_refiner": "generators", "run_code": "sandbox",
-}  # fmt: skip
-_methods, __dir__ = from_room("rewrite")
-
-
-def __getattr__(name: str) -> object:
-    if name in _NAMES:
-        return getattr(importlib.import_module(f"ecotone.rewrite.{_NAMES[name]}"), name)
-    return _methods(name)
+    "Ask": "ecotone.rewrite.asking",
+    "GeneratorFailed": "ecotone.rewrite.asking",
+    "Ledger": "ecotone.rewrite.result",
+    "Rewritten": "ecotone.rewrite.result",
+    "Example": "ecotone.rewrite.result",
+    "scripted": "ecotone.rewrite.generators",
+    "endpoint": "ecotone.rewrite.generators",
+    "local_model": "ecotone.rewrite.generators",
+    "rule_refiner": "ecotone.rewrite.generators",
+    "run_code": "ecotone.rewrite.sandbox",
+}
+__getattr__, __dir__ = from_room("rewrite", _NAMES)

@@ -15,15 +15,10 @@ examples, ``score(docs) -> (n,)`` answers for any, higher is better. Three kinds
 
 from __future__ import annotations
 
-import importlib
-
 from ecotone.core.method import from_room
 
-_NAMES = {"pick": "pick", "Picked": "pick"}
-_methods, __dir__ = from_room("select")
-
-
-def __getattr__(name: str) -> object:
-    if name in _NAMES:
-        return getattr(importlib.import_module(f"ecotone.select._{_NAMES[name]}"), name)
-    return _methods(name)
+_NAMES = {
+    "pick": "ecotone.select._pick",
+    "Picked": "ecotone.select._pick",
+}
+__getattr__, __dir__ = from_room("select", _NAMES)

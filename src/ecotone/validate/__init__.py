@@ -14,21 +14,13 @@ that target labels reach.
 
 from __future__ import annotations
 
-import importlib
-
 from ecotone.core.method import from_room
 
 _NAMES = {
-    "DomainSplit": "splits",
-    "LeaveOneDomainOut": "splits",
-    "scorer": "scoring",
-    "final_score": "scoring",
-    "guard": "harm",
+    "DomainSplit": "ecotone.validate.splits",
+    "LeaveOneDomainOut": "ecotone.validate.splits",
+    "scorer": "ecotone.validate.scoring",
+    "final_score": "ecotone.validate.scoring",
+    "guard": "ecotone.validate.harm",
 }
-_methods, __dir__ = from_room("validate")
-
-
-def __getattr__(name: str) -> object:
-    if name in _NAMES:
-        return getattr(importlib.import_module(f"ecotone.validate.{_NAMES[name]}"), name)
-    return _methods(name)
+__getattr__, __dir__ = from_room("validate", _NAMES)

@@ -162,6 +162,9 @@ def test_greedy_matching_is_left_out_where_it_would_not_fit(folder, monkeypatch)
     found = chosen(folder)
     assert any(f.code == "S103" for f in found.verdict.findings)
     assert "greedy_matching" not in {r["rule"] for r in found.table}
+    with pytest.raises(BadInput, match="cannot be used here") as caught:
+        chosen(folder, rule="greedy_matching")
+    assert "--method auto" in caught.value.cure
 
 
 def test_places_of_the_pool_are_gathered_in_order(folder):

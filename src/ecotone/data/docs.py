@@ -102,16 +102,6 @@ def _encoded(text: str, place: int) -> bytes:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
-class Joined:
-    """Several batches, or texts, that can be walked through more than once."""
-
-    def __init__(self, batches: Sequence[Docs]) -> None:
-        self.batches = batches
-
-    def __iter__(self) -> Iterator[Docs]:
-        return iter(self.batches)
-
-
 def as_docs(texts: Any, what: str = "docs") -> Iterable[Docs]:
     """Return any form of texts as batches that can be walked through again and again.
 
@@ -133,7 +123,7 @@ def as_docs(texts: Any, what: str = "docs") -> Iterable[Docs]:
     [2]
     """
     if isinstance(texts, Docs):
-        return Joined([texts])
+        return [texts]
     if isinstance(texts, str | bytes):
         raise BadInput(f"{what} is one string.", cure=f"pass a list: {what}=[text, ...]")
     if isinstance(texts, Iterator):
@@ -146,8 +136,8 @@ def as_docs(texts: Any, what: str = "docs") -> Iterable[Docs]:
         texts = texts.tolist()
     if isinstance(texts, Sequence):
         if texts and isinstance(texts[0], Docs):
-            return Joined(list(texts))
-        return Joined([Docs.of(texts)])
+            return list(texts)
+        return [Docs.of(texts)]
     if not hasattr(texts, "__iter__"):
         raise BadInput(f"{what} is {type(texts).__name__}.", cure="pass a list of strings")
     return texts  # batches, as the caller says

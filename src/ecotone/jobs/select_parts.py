@@ -6,7 +6,6 @@ run, so that memory holds one batch of text and never the pool.
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,8 @@ from numpy.typing import NDArray
 from ecotone.core.files import replacing
 from ecotone.core.method import find
 from ecotone.data.doc_files import Bad, Part, read, refused
-from ecotone.data.docs import Docs
+from ecotone.data.docs import Docs, joined
 from ecotone.select._grams import add, weigh
-from ecotone.select._tokens import tokens
 
 LONGEST = 20_000  # bytes of a document that a classifier is fitted on
 SHOWN = 3  # lines without a document that a message shows
@@ -52,12 +50,10 @@ def count_part(
         if bad and strict:
             raise refused(bad[0], text_field)
         bad_lines += bad
-        found = tokens(docs)
-        add(docs, grams)
         size += len(docs.data)
-        lengths.append(found.lengths.astype(np.int32))
+        lengths.append(add(docs, grams).astype(np.int32))
         keys.append(docs.fingerprints())
-        kept = _lowest([*kept, *_short(docs, keys[-1])], sample)
+        kept = _lowest(kept, docs, keys[-1], sample)
     place = Path(folder)
     save(
         place / f"counts-{number:05d}.npz", grams=grams,
@@ -79,14 +75,15 @@ def _told(bad: Bad) -> dict[str, str]:
     return {"place": bad.place, "why": bad.why, "line": bad.line.decode(errors="replace")}
 
 
-def _short(docs: Docs, keys: NDArray[np.uint64]) -> list[tuple[int, str]]:
-    cheap = np.argsort(keys)[:1000]  # no part needs more of a batch
-    return [(int(keys[i]), docs[i][:LONGEST]) for i in cheap.tolist()]
-
-
-def _lowest(found: list[tuple[int, str]], n: int) -> list[tuple[int, str]]:
+def _lowest(
+    kept: list[tuple[int, str]], docs: Docs, keys: NDArray[np.uint64], n: int
+) -> list[tuple[int, str]]:
     """Keep the n documents of lowest fingerprint, each text once: a draw that no order can sway."""
-    return sorted(dict(found).items())[:n]
+    bar = kept[-1][0] if len(kept) == n else 1 << 64
+    # only what is below the bar is decoded: soon hardly anything is
+    below = [i for i in np.argsort(keys)[:n].tolist() if int(keys[i]) < bar]
+    found = dict(kept) | {int(keys[i]): docs[i][:LONGEST] for i in below}
+    return sorted(found.items())[:n]
 
 
 def score_part(
@@ -120,10 +117,7 @@ def gather(
             low, high = np.searchsorted(wanted, [at, at + len(docs)])
             taken.append(docs.take(wanted[low:high] - at))
             at += len(docs)
-    data = [d.data for d in taken] or [np.zeros(0, dtype=np.uint8)]
-    sizes = [np.zeros(1, dtype=np.int64), *(d.sizes for d in taken)]
-    ids = [i for d in taken for i in d.ids]
-    return Docs(np.concatenate(data), np.cumsum(np.concatenate(sizes)), ids)
+    return joined(taken)
 
 
 def write_part(
@@ -137,25 +131,24 @@ def write_part(
     verdict = load(place / chosen.format(number))
     kept, causes = verdict["kept"].astype(bool), verdict["cause"]
     ids: list[str] = []
-    out = io.BytesIO()
-    count = size = 0
-    with zstandard.ZstdCompressor(level=3).stream_writer(out, closefd=False) as shard:
+    pack = zstandard.ZstdCompressor(level=3)
+    with (
+        replacing(place / "kept" / f"part-{number:05d}.jsonl.zst") as path,
+        path.open("wb") as file,
+        pack.stream_writer(file, closefd=False) as shard,
+    ):
         for docs, _ in read(Part(**part), text_field):
             for i in np.flatnonzero(kept[len(ids) : len(ids) + len(docs)]).tolist():
-                line = orjson.dumps({"id": docs.ids[i], "text": docs[i]}) + b"\n"
-                shard.write(line)
-                count, size = count + 1, size + len(line)
+                shard.write(orjson.dumps({"id": docs.ids[i], "text": docs[i]}) + b"\n")
             ids += list(docs.ids)
-    with replacing(place / "kept" / f"part-{number:05d}.jsonl.zst") as file:
-        file.write_bytes(out.getvalue())
     ledger = pa.table(
         {"id": ids, "weight": kept.astype(np.float32),
          "cause": pa.array([CAUSES[c] for c in causes.tolist()]),
          **{k: verdict[k] for k in verdict if k not in ("kept", "cause")}}
     )  # fmt: skip
-    with replacing(place / "ledger" / f"part-{number:05d}.parquet") as file:
-        pq.write_table(ledger, file)
-    return {"kept": count, "bytes": size}
+    with replacing(place / "ledger" / f"part-{number:05d}.parquet") as path:
+        pq.write_table(ledger, path)
+    return {"kept": int(kept.sum())}
 
 
 KEPT, COPY, NO_TOKEN, LOWER = range(4)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from ecotone.core.errors import BadInput
@@ -24,7 +25,7 @@ from ecotone.select._grams import Counted, buckets_for
 from ecotone.select._lm import Bigrams
 from ecotone.select._pick import pick
 from ecotone.select._text import counted
-from ecotone.select._tokens import tokens
+from ecotone.select._tokens import Tokens, tokens
 
 Array = NDArray[np.float64]
 RULES = ("random", "dsir", "classifier_odds", "greedy_matching")
@@ -142,6 +143,9 @@ class _Job:
         rules = RULES if rule == "auto" else tuple(dict.fromkeys(("random", rule)))
         asked = {name: self._rows(name, scores) for name in rules}
         chosen = {name: rows for name, rows in asked.items() if rows is not None}
+        if rule != "auto" and rule not in chosen:
+            raise BadInput(f"{rule} cannot be used here: {self.findings[-1].says}.",
+                           cure="--method auto, or a smaller --take")  # fmt: skip
         table, best, verdict = self._judge(chosen, rule)
         kept = best if verdict.decision == "adapt" else "random"
         ledger = self._write(chosen[kept], scores)
@@ -166,6 +170,8 @@ class _Job:
         if len(self.lengths) == 0:
             raise empty("pool")
         self.starts = np.cumsum([0, *(len(h["lengths"]) for h in held)])
+        self.grams = sum((h["grams"] for h in held), np.zeros(self.buckets, dtype=np.int64))
+        self.sample = [t for h in held for t in orjson.loads(h["sample"].tobytes())]
         keys = np.concatenate([h["keys"] for h in held])
         first = np.zeros(len(keys), dtype=bool)
         first[np.unique(keys, return_index=True)[1]] = True
@@ -185,16 +191,11 @@ class _Job:
 
     def _score(self) -> dict[str, Array]:
         """Learn from target and pool, score every document by both scores."""
-        import orjson
-
-        held = [parts_of.load(self._file("counts", i)) for i in range(len(self.parts))]
-        grams = sum((h["grams"] for h in held), np.zeros(self.buckets, dtype=np.int64))
-        whole = Counted(grams, len(self.lengths), int(self.lengths.sum()), 0)
+        whole = Counted(self.grams, len(self.lengths), int(self.lengths.sum()), 0)
         dsir = find("dsir", "select").load()(buckets=self.buckets)
         dsir.fit_counts(counted(self.learn, self.buckets, "target"), whole)
-        some = [t for h in held for t in orjson.loads(h["sample"].tobytes())]
         self.note("learning what tells the target from the pool")
-        odds = find("classifier_odds", "select").load()().fit(self.learn, some)
+        odds = find("classifier_odds", "select").load()().fit(self.learn, self.sample)
         parts_of.save(
             self.run.artifacts / "model.npz", log_ratio=dsir.log_ratio_, weights=odds.weights_,
             offset=np.array([odds.offset_]),
@@ -253,12 +254,10 @@ class _Job:
         for name, rows in chosen.items():
             self.note(f"judging {name}")
             model = self._model(rows)
-            one, two = (m.sum() / max(f.lengths.sum(), 1)
-                        for f in (dev, test) for m in [model.log_likelihood(f)])  # fmt: skip
-            on_test[name] = model.log_likelihood(test)
+            on_dev, on_test[name] = model.log_likelihood(dev), model.log_likelihood(test)
             table.append(
-                {"rule": name, "perplexity, choosing": float(np.exp(-one)),
-                 "perplexity, proof": float(np.exp(-two)), "documents": len(rows),
+                {"rule": name, "perplexity, choosing": _perplexity(on_dev, dev),
+                 "perplexity, proof": _perplexity(on_test[name], test), "documents": len(rows),
                  "tokens": int(self.lengths[rows].sum())}
             )  # fmt: skip
         best = rule
@@ -303,6 +302,10 @@ def _thirds(target: Docs, seed: int) -> tuple[Docs, Docs, Docs]:
     sides = unique[2 * held :], unique[:held], unique[held : 2 * held]
     a, b, c = (target.take(np.flatnonzero(np.isin(keys, side))) for side in sides)
     return a, b, c
+
+
+def _perplexity(log_likelihood: Array, found: Tokens) -> float:
+    return float(np.exp(-log_likelihood.sum() / max(found.lengths.sum(), 1)))
 
 
 def _verdict(

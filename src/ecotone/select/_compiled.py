@@ -51,27 +51,27 @@ def tokens(data, starts, kind, lower, hashes, out_starts):
 
 
 @njit(nogil=True, cache=True)
-def count(data, starts, kind, lower, out):
-    """Add the counts of all unigrams and bigrams to `out` (m,); return the number of tokens.
+def count(data, starts, kind, lower, out, lengths):
+    """Add the counts of all unigrams and bigrams to `out` (m,), tokens to `lengths` (n,).
 
     Tokens are used as they are hashed: writing them down would cost a third of the time.
     """
-    m, k = uint64(len(out)), 0
+    m = uint64(len(out))
     for i in range(len(starts) - 1):
         j, end = starts[i], starts[i + 1]
-        last, first = uint64(0), True
+        last, k = uint64(0), 0
         while j < end:
             if kind[data[j]] == 0:
                 j += 1
                 continue
             h, j = _token(data, j, end, kind, lower)
-            k += 1
             out[((h >> S32) * m) >> S32] += 1
-            if not first:
+            if k > 0:
                 both = (last * PAIR + h) * SPREAD
                 out[((both >> S32) * m) >> S32] += 1
-            last, first = h, False
-    return k
+            last = h
+            k += 1
+        lengths[i] = k
 
 
 @njit(nogil=True, cache=True)

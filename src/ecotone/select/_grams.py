@@ -59,20 +59,22 @@ def count(batches: Iterable[Docs], m: int) -> Counted:
     grams = np.zeros(m, dtype=np.int64)
     docs = n_tokens = size = 0
     for batch in batches:
-        n_tokens += add(batch, grams)
+        n_tokens += int(add(batch, grams).sum())
         docs, size = docs + len(batch), size + len(batch.data)
     return Counted(grams, docs, n_tokens, size)
 
 
-def add(docs: Docs, grams: NDArray[np.int64]) -> int:
-    """Add the counts of a batch to `grams` (m,), in place; return its number of tokens."""
+def add(docs: Docs, grams: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Add the counts of a batch to `grams` (m,), in place; return each document's tokens, (n,)."""
     compiled = kernels()
     if compiled is not None:
-        return int(compiled["count"](docs.data, docs.starts, KIND, LOWER, grams))
+        lengths = np.zeros(len(docs), dtype=np.int64)
+        compiled["count"](docs.data, docs.starts, KIND, LOWER, grams, lengths)
+        return lengths
     found, m = tokens(docs), len(grams)
     grams += np.bincount(bucket_of(found.hashes, m), minlength=m)
     grams += np.bincount(bucket_of(pairs(found)[0], m), minlength=m)
-    return len(found.hashes)
+    return found.lengths
 
 
 def weigh(docs: Docs, weights: Array) -> tuple[Array, NDArray[np.int64]]:

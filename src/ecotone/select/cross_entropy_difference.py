@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ecotone.core.errors import BadInput
 from ecotone.core.method import method
-from ecotone.data.docs import Docs, as_docs, empty
+from ecotone.data.docs import Docs, as_docs
 from ecotone.select._lm import Bigrams
-from ecotone.select._text import check_fitted
+from ecotone.select._text import check_documents, check_fitted
 from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
@@ -65,9 +65,7 @@ class CrossEntropyDifference:
                 cure="pool_tokens=2_000_000",
             )
         wanted, here = as_docs(target, "target"), as_docs(pool, "pool")
-        for what, batches in (("target", wanted), ("pool", here)):
-            if not any(len(b) for b in batches):
-                raise empty(what)
+        check_documents(target=wanted, pool=here)
         self.target_ = self.pool_ = None
         if self.models is None:
             self.target_ = Bigrams.fit(wanted)

@@ -12,7 +12,7 @@ from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 from ecotone.data.docs import joined
 from ecotone.select._grams import buckets_for, smoothed, table
-from ecotone.select._text import check_fitted, counted
+from ecotone.select._text import check_fitted, check_tokens, counted
 from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
@@ -70,12 +70,11 @@ class GreedyMatching:
                 f"GreedyMatching: share is {self.share}, rounds is {self.rounds}.",
                 cure="share=0.05, rounds=40",
             )
-        here = counted(target, 2, "target")
-        m = self.buckets or buckets_for(here.tokens)
+        m = self.buckets or buckets_for(counted(target, 2, "target").tokens)
         grams = counted(target, m, "target").grams
         # no prior: what the target lacks is worth nothing, or filling empty buckets would be
         self.p_ = grams / grams.sum()
-        counted(pool, 2, "pool")
+        check_tokens(pool, "pool")
         return self
 
     def score(self, docs: Any) -> Array:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ecotone.core.method import method
 from ecotone.core.seeds import derive
-from ecotone.data.docs import as_docs, empty
+from ecotone.data.docs import as_docs
+from ecotone.select._text import check_documents
 from ecotone.select._tokens import mixed
 
 Array = NDArray[np.float64]
@@ -39,9 +40,7 @@ class Random:
 
     def fit(self, target: Any, pool: Any) -> Self:
         """Check that there is a pool and a target; nothing is learnt."""
-        for what, texts in (("target", target), ("pool", pool)):
-            if not any(len(b) for b in as_docs(texts, what)):
-                raise empty(what)
+        check_documents(target=target, pool=pool)
         return self
 
     def score(self, docs: Any) -> Array:

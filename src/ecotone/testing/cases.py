@@ -20,7 +20,7 @@ from ecotone.testing.fixtures import babble, counted_corpus, law_trials, text_co
 Array = NDArray[np.float64]
 Kind = Literal[
     "measure", "rule", "law", "mixer", "oracle", "aligner", "clusterer", "transfer", "score",
-    "selector", "other",
+    "selector", "filter", "other",
 ]  # fmt: skip
 NOT_TEXT = {"target_labels", "gradients", "activations", "reference_model", "text_model", "proxies"}
 SIZES = {"books": 400_000, "code": 90_000, "law": 30_000, "web": 2_000_000}
@@ -50,8 +50,10 @@ def kind(method: Method) -> Kind:
         return "score"
     if method.room in ("select", "rewrite"):
         # what takes arrays, a model or a generator has no input in common: its own tests hold it
-        text = method.room == "select" and not method.needs & NOT_TEXT
-        return "selector" if text and hasattr(method.load(), "score") else "other"
+        if method.room != "select" or method.needs & NOT_TEXT:
+            return "other"
+        thing = method.load()
+        return "filter" if hasattr(thing, "mark") else "selector"
     thing = method.load()
     if method.room == "align":
         return _kind_of_estimator(thing)
@@ -222,6 +224,12 @@ def _selector(method: Method) -> Any:
     return selection.scored(method).tolist()
 
 
+def _filter(method: Method) -> Any:
+    from ecotone.testing import selection
+
+    return selection.marked(method).fired.tolist()
+
+
 _ANSWERS: dict[Kind, Callable[[Method], Any]] = {
     "measure": _measure,
     "rule": _rule,
@@ -233,4 +241,5 @@ _ANSWERS: dict[Kind, Callable[[Method], Any]] = {
     "transfer": _unpaired,
     "score": scored,
     "selector": _selector,
+    "filter": _filter,
 }

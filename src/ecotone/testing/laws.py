@@ -56,7 +56,8 @@ def of(method: Method) -> list[Law]:
         whole = cases.kind(method) == "aligner"
         return [*laws, *(alignment.LAWS if whole else unpaired.LAWS)]
     if method.room == "select":
-        return [says_what_it_is, hands_off, errors_carry_a_cure, *selection.LAWS]
+        own = selection.MARKS if cases.kind(method) == "filter" else selection.LAWS
+        return [says_what_it_is, hands_off, errors_carry_a_cure, *own]
     if method.room == "validate":
         return [says_what_it_is, hands_off, *alignment.SCORE_LAWS]
     if cases.kind(method) == "oracle":
@@ -218,6 +219,8 @@ def _wrong(method: Method) -> list[tuple[str, Callable[[], Any]]]:
         ]
     if kind == "selector":
         return selection.wrong(method)
+    if kind == "filter":
+        return selection.wrong_marks(method)
     if kind == "aligner":
         return alignment.wrong(method)
     if kind in ("clusterer", "transfer"):

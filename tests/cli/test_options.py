@@ -22,7 +22,10 @@ FROZEN = {
     "mix": "--calibrate --caps --confirm --depth --export --floors --frozen --json --kl --losses "
     "--materialise --method --natural --out --proxies --proxy-tokens --seed --seeds --target "
     "--text-field --tokenizer --tokens --tolerance --trials --workers -p corpus",
-    "select": "--json --method --out --seed --strict --take --target --text-field --workers pool",
+    "select": "--format --json --method --out --seed --strict --take --target --text-field "
+    "--workers pool",
+    "rewrite": "--endpoint --json --key-env --method --model --out --requests-a-minute "
+    "--rules --seed --strict --text-field --timeout --tokens-a-minute -g -p docs",
     "align": "--budget --domain --drop --few --groups --json --label --method --out --seed "
     "--target table",
     "predict": "--json --out run table",

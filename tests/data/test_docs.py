@@ -12,7 +12,8 @@ import pytest
 import zstandard
 
 from ecotone.core.errors import BadInput
-from ecotone.data.doc_files import DocFiles, read
+from ecotone.data.doc_files import DocFiles
+from ecotone.data.doc_read import read
 from ecotone.data.docs import Docs, as_docs, joined
 
 TEXTS = ["one", "zwölf", "a\nb", "x" * 50, " ", "last"]

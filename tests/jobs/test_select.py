@@ -122,6 +122,19 @@ def test_killed_half_way_and_begun_again_gives_the_same(folder):
     assert read_kept(chosen(folder, out=folder / "again").run) == whole
 
 
+def test_records_keep_their_fields_and_ids(folder):
+    lines = (folder / "pool" / "law.jsonl").read_text().splitlines()
+    records = [{**json.loads(x), "id": f"own{i}", "tags": [i]} for i, x in enumerate(lines)]
+    (folder / "pool" / "law.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    kept = [k for k in read_kept(chosen(folder).run) if "tags" in k]
+    assert kept
+    for k in kept:
+        number = int(k.pop("place").rpartition(":")[2]) - 1
+        assert k == records[number]
+    table = pq.read_table(chosen(folder, form="parquet").run.artifacts / "kept").to_pylist()
+    assert [t["id"] for t in table if t["tags"]] == [k["id"] for k in kept]
+
+
 def test_lines_that_hold_no_document_are_kept_aside(folder):
     with (folder / "pool" / "law.jsonl").open("a") as file:
         file.write('not json\n{"other": 1}\n\n')

@@ -19,6 +19,7 @@ VERBS = {
     "shift": "how far apart are the domains of a corpus",
     "mix": "in what proportions to train for a target",
     "select": "which documents of a pool to train on for a target",
+    "rewrite": "documents in other words, or training pairs made of them",
     "align": "should a model be adapted to an unlabelled target, and how",
     "predict": "apply what align saved to new rows",
     "report": "write the report of a run",

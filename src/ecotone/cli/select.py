@@ -38,6 +38,10 @@ class Share(click.ParamType):
     "--method", "rule", default="auto", show_default=True,
     help="auto, random, dsir, classifier_odds or greedy_matching.",
 )  # fmt: skip
+@click.option(
+    "--format", "form", default="jsonl", show_default=True, type=click.Choice(["jsonl", "parquet"]),
+    help="Of the kept documents.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Stop at a line that holds no document.")
 @options.text_field
 @options.seed
@@ -45,8 +49,8 @@ class Share(click.ParamType):
 @options.out
 @as_json
 def command(
-    pool: Path, target: Path, take: float, rule: str, strict: bool, text_field: str, seed: int,
-    workers: int | None, out: Path, as_json: bool,
+    pool: Path, target: Path, take: float, rule: str, form: str, strict: bool, text_field: str,
+    seed: int, workers: int | None, out: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Choose documents for a target, and prove it against random ones at equal tokens.
 
@@ -60,8 +64,8 @@ def command(
     from ecotone.jobs.select_pool import select_pool
 
     found = select_pool(
-        pool, target, share=take, rule=rule, text_field=text_field, strict=strict, seed=seed,
-        out=out, workers=workers, command=options.typed(),
+        pool, target, share=take, rule=rule, text_field=text_field, strict=strict, form=form,
+        seed=seed, out=out, workers=workers, command=options.typed(),
         note=lambda text: click.echo(text, err=True),
     )  # fmt: skip
     facts = {

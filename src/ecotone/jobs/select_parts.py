@@ -7,6 +7,7 @@ run, so that memory holds one batch of text and never the pool.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import orjson
 import zstandard
 from numpy.typing import NDArray
 
+from ecotone.core.errors import BadInput
 from ecotone.core.files import replacing
 from ecotone.core.method import find
-from ecotone.data.doc_files import Bad, Part, read, refused
+from ecotone.data.doc_read import Bad, Part, read, refused
+from ecotone.data.doc_records import Records, read_records
 from ecotone.data.docs import Docs, joined
 from ecotone.select._grams import add, weigh
 
@@ -63,16 +66,12 @@ def count_part(
     )  # fmt: skip
     if bad_lines:
         with replacing(place / f"no-document-{number:05d}.jsonl") as file:
-            file.write_text("".join(json.dumps(_told(b)) + "\n" for b in bad_lines))
+            file.write_text("".join(json.dumps(b.told()) + "\n" for b in bad_lines))
     return {
         "docs": int(sum(map(len, lengths))), "tokens": int(sum(x.sum() for x in lengths)),
         "bytes": size, "bad": len(bad_lines),
         "shown": [f"{b.place}: {b.why}" for b in bad_lines[:SHOWN]],
     }  # fmt: skip
-
-
-def _told(bad: Bad) -> dict[str, str]:
-    return {"place": bad.place, "why": bad.why, "line": bad.line.decode(errors="replace")}
 
 
 def _lowest(
@@ -120,35 +119,70 @@ def gather(
     return joined(taken)
 
 
+FORMATS = ("jsonl", "parquet")
+
+
 def write_part(
-    part: dict[str, Any], number: int, text_field: str, chosen: str, folder: str
-) -> dict[str, Any]:
-    """Write the documents that were kept, and one row of the ledger for every document."""
+    part: dict[str, Any], number: int, text_field: str, chosen: str, causes: list[str], form: str,
+    folder: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Write the documents that were kept, and one row of the ledger for every document.
+
+    `chosen` names the file of the part's columns: ``cause``, a place in `causes`, of which the
+    first means kept; the others go into the ledger as they are.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     place = Path(folder)
-    verdict = load(place / chosen.format(number))
-    kept, causes = verdict["kept"].astype(bool), verdict["cause"]
-    ids: list[str] = []
-    pack = zstandard.ZstdCompressor(level=3)
-    with (
-        replacing(place / "kept" / f"part-{number:05d}.jsonl.zst") as path,
-        path.open("wb") as file,
-        pack.stream_writer(file, closefd=False) as shard,
-    ):
-        for docs, _ in read(Part(**part), text_field):
-            for i in np.flatnonzero(kept[len(ids) : len(ids) + len(docs)]).tolist():
-                shard.write(orjson.dumps({"id": docs.ids[i], "text": docs[i]}) + b"\n")
-            ids += list(docs.ids)
+    columns = load(place / chosen.format(number))
+    cause = columns.pop("cause")
+    kept, ids = cause == 0, list[str]()
+    found = _told_places(read_records(Part(**part), text_field, kept), ids)
+    write = _write_parquet if form == "parquet" else _write_lines
+    write(place / "kept", f"part-{number:05d}", found)
     ledger = pa.table(
         {"id": ids, "weight": kept.astype(np.float32),
-         "cause": pa.array([CAUSES[c] for c in causes.tolist()]),
-         **{k: verdict[k] for k in verdict if k not in ("kept", "cause")}}
+         "cause": pa.array([causes[c] for c in cause.tolist()]), **columns}
     )  # fmt: skip
     with replacing(place / "ledger" / f"part-{number:05d}.parquet") as path:
         pq.write_table(ledger, path)
     return {"kept": int(kept.sum())}
+
+
+def _told_places(found: Iterator[Records], ids: list[str]) -> Iterator[dict[str, Any]]:
+    """Stream the records that were asked for, with an id; append the places of all to `ids`."""
+    for places, records, _ in found:
+        ids += places
+        for place, record in records:
+            # a record that brings its own id keeps it; the ledger knows it by its place
+            yield {**record, "place": place} if "id" in record else {"id": place, **record}
+
+
+def _write_lines(folder: Path, name: str, records: Iterator[dict[str, Any]]) -> None:
+    pack = zstandard.ZstdCompressor(level=3)
+    with (
+        replacing(folder / f"{name}.jsonl.zst") as path,
+        path.open("wb") as file,
+        pack.stream_writer(file, closefd=False) as shard,
+    ):
+        for record in records:
+            shard.write(orjson.dumps(record, default=str) + b"\n")
+
+
+def _write_parquet(folder: Path, name: str, records: Iterator[dict[str, Any]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = list(records)  # of one part, which bounds them
+    try:
+        table = pa.Table.from_pylist(rows)
+    except pa.ArrowException as error:
+        raise BadInput(
+            f"{name}: its records do not fit into one table ({error}).", cure="--format jsonl"
+        ) from None
+    with replacing(folder / f"{name}.parquet") as path:
+        pq.write_table(table, path)
 
 
 KEPT, COPY, NO_TOKEN, LOWER = range(4)

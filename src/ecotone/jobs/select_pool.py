@@ -63,8 +63,9 @@ class Selected:
 
 def select_pool(
     pool: Path | str, target: Path | str, *, share: float = 0.05, rule: str = "auto",
-    text_field: str = "text", strict: bool = False, seed: int = 0, out: Path | str = "runs",
-    workers: int | None = None, command: str = "", note: Callable[[str], None] = lambda _: None,
+    text_field: str = "text", strict: bool = False, form: str = "jsonl", seed: int = 0,
+    out: Path | str = "runs", workers: int | None = None, command: str = "",
+    note: Callable[[str], None] = lambda _: None,
 ) -> Selected:  # fmt: skip
     """Choose a share of the tokens of a pool for a target.
 
@@ -83,6 +84,8 @@ def select_pool(
         One of `RULES`, or "auto".
     text_field, strict
         See `ecotone.data.doc_files.DocFiles`.
+    form : {"jsonl", "parquet"}
+        How the kept documents are written.
     seed, out, workers, command, note
         As everywhere.
 
@@ -98,9 +101,10 @@ def select_pool(
     files = DocFiles(pool, text_field=text_field, strict=strict)
     wanted = joined(DocFiles(target, text_field=text_field, strict=strict), "target", least=1)
     inputs = {"target": _print_of(target), "pool": _print_of(pool)}
-    params = {"share": share, "rule": rule, "text_field": text_field, "strict": strict}
+    params = {"share": share, "rule": rule, "text_field": text_field, "strict": strict,
+              "form": form}  # fmt: skip
     run = Run.open(out, Manifest("select", rule, params, inputs, seed, command))
-    job = _Job(run, files, wanted, share, seed, workers, note)
+    job = _Job(run, files, wanted, share, form, seed, workers, note)
     return job.done(rule)
 
 
@@ -112,10 +116,10 @@ class _Job:
     """The steps of one run, each of which finds its results when it is done again."""
 
     def __init__(
-        self, run: Run, files: DocFiles, target: Docs, share: float, seed: int,
+        self, run: Run, files: DocFiles, target: Docs, share: float, form: str, seed: int,
         workers: int | None, note: Callable[[str], None],
     ) -> None:  # fmt: skip
-        self.run, self.files, self.share, self.seed = run, files, share, seed
+        self.run, self.files, self.share, self.form, self.seed = run, files, share, form, seed
         self.workers, self.note = workers, note
         self.parts = [p.__dict__ for p in files.parts()]
         self.learn, self.dev, self.test = _thirds(target, seed)
@@ -278,12 +282,13 @@ class _Job:
         cause[rows] = parts_of.KEPT
         for i, (a, b) in enumerate(zip(self.starts[:-1], self.starts[1:], strict=True)):
             parts_of.save(
-                self._file("chosen", i), kept=cause[a:b] == parts_of.KEPT, cause=cause[a:b],
+                self._file("chosen", i), cause=cause[a:b],
                 **{k: scores[k][a:b] for k in ("dsir", "classifier_odds")},
             )  # fmt: skip
         for name in ("kept", "ledger"):
             (self.run.artifacts / name).mkdir(exist_ok=True)
-        self._over_parts("write_part", "writing", chosen="chosen-{:05d}.npz")
+        self._over_parts("write_part", "writing", chosen="chosen-{:05d}.npz",
+                         causes=list(parts_of.CAUSES), form=self.form)  # fmt: skip
         counts = np.bincount(cause, minlength=len(parts_of.CAUSES)).tolist()
         return {**dict(zip(parts_of.CAUSES, counts, strict=True)), "no document": self.bad}
 

@@ -22,6 +22,9 @@ FROZEN = {
     "mix": "--calibrate --caps --confirm --depth --export --floors --frozen --json --kl --losses "
     "--materialise --method --natural --out --proxies --proxy-tokens --seed --seeds --target "
     "--text-field --tokenizer --tokens --tolerance --trials --workers -p corpus",
+    "clean": "--benchmark --existing --filters --format --json --out --strict --text-field "
+    "--workers -p pool",
+    "contaminated": "--benchmark --json --out --strict --text-field --workers -p pool",
     "select": "--format --json --method --out --seed --strict --take --target --text-field "
     "--workers pool",
     "rewrite": "--endpoint --json --key-env --method --model --out --requests-a-minute "

@@ -19,6 +19,7 @@ from ecotone.core.errors import BadInput
 from ecotone.data.docs import Docs
 from ecotone.jobs import select_parts, select_pool
 from ecotone.jobs.select_pool import select_pool as run_select
+from ecotone.report import write as write_report
 
 ZIPF = 1 / np.arange(1, 151)
 
@@ -81,6 +82,34 @@ def test_the_choice_is_proved_and_the_ledger_adds_up(folder):
     assert sum(len(k["text"].split()) for k in kept) <= 0.1 * total
     best = min(found.table, key=lambda r: r["perplexity, choosing"])
     assert found.rule == best["rule"]
+
+
+def test_the_report_shows_what_was_kept(folder):
+    found = chosen(folder)
+    analysis = json.loads((found.run.artifacts / "analysis.json").read_text())
+    domain = analysis["domain"]
+    law = domain["rows"].index("law.jsonl")
+    assert domain["columns"]["kept"][law] > 0.9 > 0.4 > domain["columns"]["pool"][law]
+    for part in ("domain", "length"):
+        assert np.allclose([sum(c) for c in analysis[part]["columns"].values()], 1)
+    far = analysis["divergence"]
+    assert far["kept"] < far["random"] < 1.5 * far["pool"]
+    assert {e["id"] for e in analysis["examples"]["kept"]} <= {
+        k["id"] for k in read_kept(found.run)
+    }
+    page = write_report(found.run.path)
+    assert f"train on the documents that {found.rule} chose" in page.read_text()
+    plain = page.with_suffix(".md").read_text()
+    assert "copy of an earlier document" in plain
+    assert "Tokens by file or folder" in plain
+
+
+def test_a_pool_of_near_copies_is_told_of(folder):
+    lines = (folder / "pool" / "law.jsonl").read_text().splitlines()
+    again = [{"text": json.loads(x)["text"] + f" the{i}"} for i, x in enumerate(lines)]
+    write(folder / "pool" / "more.jsonl", [r["text"] for r in again])
+    codes = [f.code for f in chosen(folder, rule="classifier_odds").verdict.findings]
+    assert codes == ["S106"]
 
 
 def test_a_target_like_the_pool_keeps_random_documents(folder):

@@ -18,6 +18,8 @@ VERBS = {
     "verify": "run the checks of a method's claims",
     "shift": "how far apart are the domains of a corpus",
     "mix": "in what proportions to train for a target",
+    "clean": "what of a pool to drop: copies, near-copies, a benchmark's passages",
+    "contaminated": "which documents of a pool hold passages of a benchmark",
     "select": "which documents of a pool to train on for a target",
     "rewrite": "documents in other words, or training pairs made of them",
     "align": "should a model be adapted to an unlabelled target, and how",

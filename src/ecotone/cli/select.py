@@ -62,16 +62,18 @@ def command(
       ecotone select pool.jsonl --target law.jsonl --method dsir --json
     """  # noqa: D301
     from ecotone.jobs.select_pool import select_pool
+    from ecotone.report import write
 
     found = select_pool(
         pool, target, share=take, rule=rule, text_field=text_field, strict=strict, form=form,
         seed=seed, out=out, workers=workers, command=options.typed(),
         note=lambda text: click.echo(text, err=True),
     )  # fmt: skip
+    page = write(found.run.path)
     facts = {
         "rule": found.rule, "verdict": found.verdict.facts(), "table": found.table,
         "ledger": found.ledger, "kept": str(found.run.artifacts / "kept"),
-        "run": str(found.run.path),
+        "run": str(found.run.path), "report": str(page),
     }  # fmt: skip
     if as_json:
         echo_json(facts)
@@ -100,4 +102,4 @@ def summary(facts: dict[str, Any]) -> str:
     lines += [f"{count:>12,}  {cause}" for cause, count in facts["ledger"].items()]
     for f in v["findings"]:
         lines += [f"{f['code']}      {f['says']}", f"          {f['cure']}"]
-    return "\n".join([*lines, f"kept      {facts['kept']}"])
+    return "\n".join([*lines, f"kept      {facts['kept']}", f"report    {facts['report']}"])

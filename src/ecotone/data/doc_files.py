@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ecotone.core.errors import BadInput
+from ecotone.core.files import fingerprint, fingerprint_file
 from ecotone.data.doc_read import Part, read, refused
 from ecotone.data.docs import Docs
 from ecotone.data.formats import SUFFIXES, suffix_of
@@ -43,6 +44,11 @@ class DocFiles:
 
     def __repr__(self) -> str:
         return f"DocFiles({str(self.path)!r}, {len(self.files)} files)"
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the files' names and contents."""
+        return fingerprint([[f.name, fingerprint_file(f)] for f in self.files])
 
     def parts(self, size: int = PART) -> list[Part]:
         """Cut the files into parts of about `size` bytes, at line ends or row groups."""

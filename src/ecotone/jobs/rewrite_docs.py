@@ -13,7 +13,7 @@ import zstandard
 
 from ecotone.core.corpus import Doc
 from ecotone.core.errors import BadInput
-from ecotone.core.files import fingerprint, fingerprint_file, plain, replacing, write_json
+from ecotone.core.files import plain, replacing, write_json
 from ecotone.core.method import Method, find
 from ecotone.core.run import Manifest, Run
 from ecotone.core.seeds import stream
@@ -83,7 +83,7 @@ def rewrite_docs(
         "params": dict(params or {}), "generator": getattr(generator, "name", ""),
         "text_field": text_field, "strict": strict,
     }  # fmt: skip
-    inputs = {"docs": fingerprint([[f.name, fingerprint_file(f)] for f in files.files])}
+    inputs = {"docs": files.fingerprint}
     run = Run.open(out, Manifest("rewrite", method, given, inputs, seed, command))
     whole, bad = _read(files)
     note(f"{len(whole):,} documents, {method}")

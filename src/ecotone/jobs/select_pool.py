@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,29 +12,33 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from ecotone._version import __version__
 from ecotone.core.errors import BadInput
-from ecotone.core.files import fingerprint, fingerprint_file, plain, write_json
+from ecotone.core.files import plain, write_json
 from ecotone.core.method import find
 from ecotone.core.run import Manifest, Run
-from ecotone.core.seeds import stream
 from ecotone.core.verdict import Finding, Verdict
 from ecotone.data.doc_files import DocFiles
 from ecotone.data.docs import Docs, empty, joined
 from ecotone.engine import pool as engine
 from ecotone.jobs import select_parts as parts_of
+from ecotone.jobs import select_told as told
+from ecotone.jobs.select_proof import perplexity, proved, thirds
 from ecotone.select._grams import Counted, buckets_for
 from ecotone.select._lm import Bigrams
 from ecotone.select._pick import pick
 from ecotone.select._text import counted
-from ecotone.select._tokens import Tokens, tokens
+from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
 RULES = ("random", "dsir", "classifier_odds", "greedy_matching")
 PAIRS = 10_000  # documents of the pool that a classifier is fitted on
 JUDGED = 1_000_000  # tokens of a choice that a language model is counted on
 SHORTLIST, TIMES = 4_000_000, 2.0  # most tokens greedy matching is run on; budgets of them
-DRAWS, RESAMPLES = 3, 1_000  # random choices to beat; bootstraps of held-out documents
-LEAST, SMALL = 200, 0.01  # target tokens below which a finding says so; nats not worth a change
+DRAWS = 3  # random choices to beat
+REPEATED = 0.05  # share of near-copies in what was kept above which a finding says so
+SHOWN = 2_000  # documents of a side that the report looks at
+LEAST = 200  # target tokens below which a finding says so
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,29 +105,25 @@ def select_pool(
         raise BadInput(f"the share to take is {share}.", cure="--take 5%")
     files = DocFiles(pool, text_field=text_field, strict=strict)
     wanted = joined(DocFiles(target, text_field=text_field, strict=strict), "target", least=1)
-    inputs = {"target": _print_of(target), "pool": _print_of(pool)}
+    inputs = {"target": DocFiles(target).fingerprint, "pool": files.fingerprint}
     params = {"share": share, "rule": rule, "text_field": text_field, "strict": strict,
               "form": form}  # fmt: skip
     run = Run.open(out, Manifest("select", rule, params, inputs, seed, command))
-    job = _Job(run, files, wanted, share, form, seed, workers, note)
+    job = _Job(run, files, wanted, Path(target).name, share, form, seed, workers, note)
     return job.done(rule)
-
-
-def _print_of(path: Path | str) -> str:
-    return fingerprint([[f.name, fingerprint_file(f)] for f in DocFiles(path).files])
 
 
 class _Job:
     """The steps of one run, each of which finds its results when it is done again."""
 
     def __init__(
-        self, run: Run, files: DocFiles, target: Docs, share: float, form: str, seed: int,
-        workers: int | None, note: Callable[[str], None],
+        self, run: Run, files: DocFiles, target: Docs, name: str, share: float, form: str,
+        seed: int, workers: int | None, note: Callable[[str], None],
     ) -> None:  # fmt: skip
         self.run, self.files, self.share, self.form, self.seed = run, files, share, form, seed
-        self.workers, self.note = workers, note
+        self.name, self.workers, self.note = name, workers, note
         self.parts = [p.__dict__ for p in files.parts()]
-        self.learn, self.dev, self.test = _thirds(target, seed)
+        self.learn, self.dev, self.test = thirds(target, seed)
         self.findings: list[Finding] = []
         n = int(tokens(self.learn).lengths.sum())
         self.buckets = buckets_for(n)
@@ -153,15 +154,46 @@ class _Job:
         table, best, verdict = self._judge(chosen, rule)
         kept = best if verdict.decision == "adapt" else "random"
         ledger = self._write(chosen[kept], scores)
-        analysis = {
-            "rule": kept, "table": table, "ledger": ledger, "verdict": verdict.facts(),
-            "share": self.share, "tokens": int(self.lengths.sum()), "kept": str(
-                self.run.artifacts / "kept"),
-        }  # fmt: skip
+        analysis = self._analysis(kept, best, chosen, table, ledger, verdict)
+        repeated = analysis["near copies"]["kept"]
+        if repeated > REPEATED:
+            says = f"{repeated:.0%} of what was kept mostly repeats another kept document"
+            verdict = replace(
+                verdict, findings=(*verdict.findings, Finding("S106", says, "ecotone clean POOL"))
+            )
+            analysis["verdict"] = verdict.facts()
         verdict.save(self.run.artifacts / "verdict.json")
-        write_json(self.run.artifacts / "selection.json", plain(analysis))
+        write_json(self.run.artifacts / "analysis.json", plain(analysis))
         self.run.close()
         return Selected(verdict, kept, table, ledger, self.run)
+
+    def _analysis(
+        self, kept: str, judged: str, chosen: dict[str, NDArray[np.int64]],
+        table: list[dict[str, Any]], ledger: dict[str, int], verdict: Verdict,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Join what the report is made from; it looks at samples of what was kept and dropped."""
+        mask = np.zeros(len(self.lengths), dtype=bool)
+        mask[chosen[kept]] = True
+        whole = np.flatnonzero(self.usable)
+        rows = {"pool": whole, "random": chosen["random"], "kept": chosen[kept],
+                "dropped": np.flatnonzero(self.usable & ~mask)}  # fmt: skip
+        self.note("looking at what was kept")
+        sides = {
+            side: self._gathered(told.drawn(r, SHOWN, self.seed, side)) for side, r in rows.items()
+        }
+        command = self.run.manifest.command
+        return {
+            "kind": "select", "title": f"Documents for {self.name}", "version": __version__,
+            "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "target": self.name,
+            "rule": kept, "judged": judged, "table": table, "ledger": ledger,
+            "verdict": verdict.facts(), "share": self.share, "tokens": int(self.lengths.sum()),
+            "kept": str(self.run.artifacts / "kept"), "repeat": [command] if command else [],
+            **told.told(sides, self.learn, joined([self.dev, self.test]), self.parts, self.starts,
+                        self.lengths, mask, self.seed),
+        }  # fmt: skip
+
+    def _gathered(self, rows: NDArray[np.int64]) -> Docs:
+        return parts_of.gather(self.parts, self.starts, rows, self.files.text_field)
 
     def _count(self) -> None:
         """Count every part, put the columns together and mark copies."""
@@ -235,7 +267,7 @@ class _Job:
             )  # fmt: skip
             return None
         rows = np.sort(self._top(scores["classifier_odds"], wide))
-        docs = parts_of.gather(self.parts, self.starts, rows, self.files.text_field)
+        docs = self._gathered(rows)
         part = min(1.0, self.budget / max(float(self.lengths[rows].sum()), 1.0))
         score = find(name, "select").load()(share=part, buckets=self.buckets)
         order = score.fit(self.learn, docs).score(docs)
@@ -246,7 +278,7 @@ class _Job:
         """Count a bigram model on at most a million tokens of a choice."""
         part = rows[np.argsort(self.keys[rows])]
         part = part[: max(1, int(np.searchsorted(np.cumsum(self.lengths[part]), JUDGED)))]
-        return Bigrams.fit([parts_of.gather(self.parts, self.starts, part, self.files.text_field)])
+        return Bigrams.fit([self._gathered(part)])
 
     def _judge(
         self, chosen: dict[str, NDArray[np.int64]], rule: str
@@ -260,8 +292,8 @@ class _Job:
             model = self._model(rows)
             on_dev, on_test[name] = model.log_likelihood(dev), model.log_likelihood(test)
             table.append(
-                {"rule": name, "perplexity, choosing": _perplexity(on_dev, dev),
-                 "perplexity, proof": _perplexity(on_test[name], test), "documents": len(rows),
+                {"rule": name, "perplexity, choosing": perplexity(on_dev, dev),
+                 "perplexity, proof": perplexity(on_test[name], test), "documents": len(rows),
                  "tokens": int(self.lengths[rows].sum())}
             )  # fmt: skip
         best = rule
@@ -272,7 +304,7 @@ class _Job:
             scores = find("random", "select").load()(seed=self.seed + 1_000 * draw)
             rows = self._top(scores.of_fingerprints(self.keys), self.budget)
             draws.append(self._model(rows).log_likelihood(test))
-        verdict = _verdict(on_test[best], np.array(draws), test.lengths, best, self.seed)
+        verdict = proved(on_test[best], np.array(draws), test.lengths, best, self.seed)
         return table, best, replace(verdict, findings=(*self.findings, *verdict.findings))
 
     def _write(self, rows: NDArray[np.int64], scores: dict[str, Array]) -> dict[str, int]:
@@ -291,60 +323,3 @@ class _Job:
                          causes=list(parts_of.CAUSES), form=self.form)  # fmt: skip
         counts = np.bincount(cause, minlength=len(parts_of.CAUSES)).tolist()
         return {**dict(zip(parts_of.CAUSES, counts, strict=True)), "no document": self.bad}
-
-
-def _thirds(target: Docs, seed: int) -> tuple[Docs, Docs, Docs]:
-    """Cut the target 60 / 20 / 20 by document, copies on one side; each side has one at least."""
-    keys = target.fingerprints()
-    unique = stream(seed, "target").permutation(np.unique(keys))
-    if len(unique) < 3:
-        raise BadInput(
-            f"target has {len(unique)} different documents.",
-            why="one is to learn from, one to choose by, one to prove on.",
-            cure="split its text into documents: one a line of a .jsonl file",
-        )
-    held = max(1, len(unique) // 5)
-    sides = unique[2 * held :], unique[:held], unique[held : 2 * held]
-    a, b, c = (target.take(np.flatnonzero(np.isin(keys, side))) for side in sides)
-    return a, b, c
-
-
-def _perplexity(log_likelihood: Array, found: Tokens) -> float:
-    return float(np.exp(-log_likelihood.sum() / max(found.lengths.sum(), 1)))
-
-
-def _verdict(
-    best: Array, random: Array, lengths: NDArray[np.int64], name: str, seed: int
-) -> Verdict:
-    """Compare log likelihoods of held-out documents, in nats a token, by a paired bootstrap.
-
-    The interval is over documents and over draws of the random choice.
-    """
-    rng = stream(seed, "bootstrap")
-    n = len(lengths)
-    gains = np.empty(RESAMPLES)
-    for i in range(RESAMPLES):
-        at = rng.integers(n, size=n)
-        against = random[rng.integers(len(random))]
-        gains[i] = (best[at] - against[at]).sum() / max(lengths[at].sum(), 1)
-    total = max(float(lengths.sum()), 1.0)
-    score, baseline = -float(best.sum()) / total, -float(random.mean(axis=0).sum()) / total
-    low, high = (float(v) for v in np.quantile(gains, [0.025, 0.975]))
-    same = name == "random"
-    if same:
-        low = high = 0.0
-        baseline = score
-    decision = "adapt" if low > 0 else "keep" if same or high < SMALL else "cannot tell"
-    says = {
-        "adapt": (),
-        "keep": (Finding("S104", "random documents are as good at equal tokens", "nothing"),),
-        "cannot tell": (
-            Finding("S105", "no rule is clearly better than random documents; random ones are kept",
-                    "more target text"),
-        ),
-    }  # fmt: skip
-    return Verdict(
-        score, baseline, baseline - score, (low, high), decision,  # type: ignore[arg-type]
-        used_target_labels=False, findings=says[decision],
-        metric="nats a token of held-out target text, bigram model",
-    )  # fmt: skip

@@ -21,7 +21,7 @@ from typing import Any
 
 from ecotone.core.errors import BadInput
 from ecotone.core.files import write_text
-from ecotone.report import alignment, background, choice, html, markdown, opening, proof
+from ecotone.report import alignment, background, choice, choosing, html, markdown, opening, proof
 from ecotone.report.blocks import Document
 from ecotone.report.door import checked
 from ecotone.report.figures import FIGURES, picture
@@ -60,10 +60,9 @@ def render(analysis: Mapping[str, Any]) -> tuple[str, str]:
     BadInput
         ``title`` or ``domains`` is missing, or a share is not a number.
     """
-    if analysis.get("kind") == "align":
-        document = alignment.document(analysis)
-    else:
-        document = _document(checked(analysis))
+    kinds = {"align": alignment.document, "select": choosing.document}
+    kind = analysis.get("kind", "")
+    document = kinds[kind](analysis) if kind in kinds else _document(checked(analysis))
     return html.page(document), markdown.text(document)
 
 

@@ -1,0 +1,357 @@
+"""The job of ``ecotone clean``: what of a pool to drop before anything is chosen, each for a cause.
+
+A document is first judged alone (language, quality), then held against a benchmark, and what is
+left is searched for copies: no document is dropped as the copy of one that is not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from ecotone.core.errors import BadInput
+from ecotone.core.files import plain, replacing, write_json
+from ecotone.core.method import find
+from ecotone.core.run import Manifest, Run
+from ecotone.core.verdict import Finding
+from ecotone.data.doc_files import DocFiles
+from ecotone.data.docs import empty
+from ecotone.engine import pool as engine
+from ecotone.jobs import clean_parts
+from ecotone.jobs.select_parts import load, save
+from ecotone.select._minhash import EMPTY
+from ecotone.select._near_pairs import first_places, join
+
+ALONE = ("language", "quality")  # look at one document at a time
+COPIES = ("exact_duplicates", "near_duplicates")
+FILTERS = (*ALONE, "contamination", *COPIES)
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Cleaned:
+    """What the job ends with.
+
+    Attributes
+    ----------
+    ledger : dict
+        Documents by cause, "kept" first; they add up to all that were read.
+    fired : dict
+        Documents that each rule speaks against, whether or not an earlier one did.
+    items : dict
+        Items of the benchmark, and how many documents hold each.
+    findings : tuple of Finding
+    run : Run
+        ``artifacts/kept`` holds the documents, ``artifacts/ledger`` a row for each that was read.
+    """
+
+    ledger: dict[str, int]
+    fired: dict[str, int]
+    items: dict[str, int]
+    findings: tuple[Finding, ...]
+    run: Run
+
+
+def clean_pool(
+    pool: Path | str, *, filters: Sequence[str] = COPIES,
+    params: Mapping[str, Mapping[str, Any]] | None = None, existing: Path | str | None = None,
+    benchmark: Path | str | None = None, text_field: str = "text", strict: bool = False,
+    form: str = "jsonl", write: bool = True, out: Path | str = "runs",
+    workers: int | None = None, command: str = "",
+) -> Cleaned:  # fmt: skip
+    """Drop copies, and what other filters speak against; every document has one cause.
+
+    Parameters
+    ----------
+    pool : path
+        A file or a folder of texts.
+    filters : sequence of str
+        Some of `FILTERS`; asked in the order of `FILTERS`. A benchmark adds ``contamination``.
+    params : mapping from filter to mapping, optional
+        Parameters of the filters.
+    existing : path, optional
+        Texts one has already: what they hold is dropped from the pool.
+    benchmark : path, optional
+        Items that the pool must not hold.
+    write : bool, default True
+        Write what is kept and the ledger; otherwise only look.
+    text_field, strict, form, out, workers, command
+        As everywhere.
+
+    Raises
+    ------
+    BadInput
+        An empty pool, an unknown filter, contamination without a benchmark.
+    """
+    chosen = [f for f in FILTERS if f in filters or (f == "contamination" and benchmark)]
+    unknown = [f for f in filters if f not in FILTERS]
+    if unknown:
+        raise BadInput(f"no filter is called {unknown[0]!r}.", cure=f"some of: {','.join(FILTERS)}")
+    if "contamination" in chosen and benchmark is None:
+        raise BadInput("contamination of what?", cure="--benchmark items.jsonl")
+    if existing is not None and not set(chosen) & set(COPIES):
+        raise BadInput("existing texts are for the filters of copies.",
+                       cure="--filters exact_duplicates,near_duplicates")  # fmt: skip
+    own = {f: dict((params or {}).get(f, {})) for f in chosen}
+    inputs = {"pool": DocFiles(pool).fingerprint}
+    for what, path in (("existing", existing), ("benchmark", benchmark)):
+        if path is not None:
+            inputs[what] = DocFiles(path).fingerprint
+    given = {"filters": own, "text_field": text_field, "strict": strict, "form": form,
+             "write": write}  # fmt: skip
+    run = Run.open(out, Manifest("clean", "+".join(chosen) or "none", given, inputs, 0, command))
+    found = _kept(run)
+    if found is None:
+        job = _Job(run, own, text_field, strict, workers)
+        found = job.done(pool, existing, benchmark, form if write else "")
+        write_json(run.artifacts / "clean.json", plain(facts(found)))
+        run.close()
+    # signatures take half a kilobyte a document; nobody needs them any more
+    shutil.rmtree(run.path / "scratch", ignore_errors=True)
+    return found
+
+
+class _Job:
+    """The steps of one run, each of which finds its results when it is done again."""
+
+    def __init__(
+        self, run: Run, params: dict[str, dict[str, Any]], text_field: str, strict: bool,
+        workers: int | None,
+    ) -> None:  # fmt: skip
+        self.run, self.params, self.text_field = run, params, text_field
+        self.strict, self.workers = strict, workers
+        self.scratch = run.path / "scratch"
+        self.scratch.mkdir(exist_ok=True)
+        self.findings: list[Finding] = []
+        self.alone = {f: p for f, p in params.items() if f in ALONE}
+        self.causes, self.fired = ["kept"], list[int]()
+        for name, given in self.alone.items():
+            rules = find(name, "select").load()(**given).mark([]).causes
+            self.causes += [f"{name}: {rule}" for rule in rules]
+        near = params.get("near_duplicates")
+        self.near = None if near is None else find("near_duplicates").load()(**near)
+        self.sides: dict[str, _Side] = {}
+
+    def done(
+        self, pool: Path | str, existing: Path | str | None, benchmark: Path | str | None,
+        form: str,
+    ) -> Cleaned:  # fmt: skip
+        """Look, hold against the benchmark, join copies, write."""
+        self.benchmark = None if benchmark is None else {
+            "path": str(benchmark), "text_field": self.text_field,
+            "params": self.params["contamination"],
+            "fingerprint": self.run.manifest.inputs["benchmark"],
+        }  # fmt: skip
+        self.old = _Side.none() if existing is None else self._look(existing, "existing")
+        self.pool = self._look(pool, "pool")
+        if not len(self.pool.keys):
+            raise empty("pool")
+        self.cause = (self.pool.cause + 1).astype(np.int16)
+        items = {} if self.benchmark is None else self._hold(self.benchmark)
+        match = self._copies()
+        if form:
+            self._write(match, form)
+        counts = np.bincount(self.cause, minlength=len(self.causes)).tolist()
+        ledger = {**dict(zip(self.causes, counts, strict=True)), "no document": self.pool.bad}
+        fired = dict(zip(self.causes[1:], self.fired, strict=True))
+        return Cleaned(ledger, fired, items, tuple(self.findings), self.run)
+
+    def _over(
+        self, task: str, title: str, parts: list[dict[str, Any]], folder: Path, **given: Any
+    ) -> list[dict[str, Any]]:
+        inputs = [
+            {"part": p, "number": i, "text_field": self.text_field, **given, "_folder": str(folder)}
+            for i, p in enumerate(parts)
+        ]
+        size = [float(p["size"]) for p in parts]
+        return engine.map(
+            f"ecotone.jobs.{task}", inputs, self.run, workers=self.workers, title=title, work=size
+        )
+
+    def _look(self, path: Path | str, name: str) -> _Side:
+        """Read every part once; only documents of the pool are asked of the filters."""
+        parts = [p.__dict__ for p in DocFiles(path, text_field=self.text_field).parts()]
+        mine, near = name == "pool", self.near
+        found = self._over(
+            "clean_parts:look_part", f"reading {path}", parts, self.scratch, name=name,
+            strict=self.strict, filters=self.alone if mine else {},
+            by=self.params.get("exact_duplicates", {}).get("by", "text"),
+            slots=near.permutations if near else 0, width=near.shingle if near else 1,
+            benchmark=self.benchmark if mine else None,
+        )  # fmt: skip
+        bad = sum(r["bad"] for r in found)
+        if bad:
+            with (
+                replacing(self.run.artifacts / "no-document.jsonl") as path,
+                path.open("ab") as out,
+            ):
+                for file in sorted(self.scratch.glob("no-document-*")):
+                    out.write(file.read_bytes())
+            shown = "; ".join(s for r in found for s in r["shown"])
+            self.findings.append(
+                Finding("S102", f"{bad:,} lines held no document, passed over: {shown[:300]}",
+                        f"look at {self.run.artifacts}/no-document.jsonl, or --strict")
+            )  # fmt: skip
+        if mine:
+            fired = np.array([r["fired"] for r in found], dtype=np.int64)
+            self.fired += [int(n) for n in fired.sum(axis=0)]
+        return _Side.read(self.scratch, name, parts, bad)
+
+    def _enter(self, rows: NDArray[Any], rule: str) -> None:
+        """Count a rule, and make it the cause of documents that have none; `rows` is a mask."""
+        self.cause[(self.cause == 0) & rows] = len(self.causes)
+        self.causes.append(rule)
+        self.fired.append(int(rows.sum()))
+
+    def _hold(self, benchmark: dict[str, Any]) -> dict[str, int]:
+        """Mark what holds passages of the benchmark; return how many documents hold each item."""
+        documents = len(self.cause)
+        save(self.scratch / "counts.npz", counts=self.pool.counts, documents=np.array([documents]))
+        made = clean_parts.contamination(**benchmark).counted(self.pool.counts, documents)
+        self.findings += made.findings()
+        told = self._over(
+            "clean_parts:hold_part", "holding against the benchmark", self.pool.parts,
+            self.scratch, benchmark=benchmark, counts="counts.npz",
+        )  # fmt: skip
+        held = [load(self.scratch / f"held-{i:05d}.npz")["fired"] for i in range(len(told))]
+        rules = np.concatenate(held)
+        for k, rule in enumerate(made.mark([]).causes):
+            self._enter(rules[:, k], f"contamination: {rule}")
+        items: dict[str, int] = {}
+        for r in told:
+            for item, n in r["items"].items():
+                items[item] = items.get(item, 0) + n
+        with replacing(self.run.artifacts / "found.jsonl") as path, path.open("wb") as out:
+            for i in range(len(told)):
+                out.write((self.scratch / f"found-{i:05d}.jsonl").read_bytes())
+        return dict(sorted(items.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    def _copies(self) -> Ints:
+        """Mark copies among what is left; return the place each repeats, -1 for none.
+
+        Places count existing documents first, then those of the pool.
+        """
+        match = np.full(len(self.cause), -1, dtype=np.int64)
+        n_old = len(self.old.keys)
+        whole = np.arange(n_old + len(self.cause))
+        if "exact_duplicates" in self.params:
+            at = whole[np.concatenate([np.ones(n_old, bool), self.cause == 0])]
+            keys = np.concatenate([self.old.keys, self.pool.keys])[at]
+            first = whole.copy()
+            first[at] = at[first_places(keys)]
+            self._repeat(match, first, "copy")
+        if self.near is not None:
+            found = self._signatures(self.near.permutations)
+            first = join(found, self.near.threshold)
+            self._repeat(match, first, "near copy")
+        return match
+
+    def _repeat(self, match: Ints, first: Ints, what: str) -> None:
+        """Enter the copies; `first` is the place of the first document like each."""
+        n_old = len(self.old.keys)
+        own = first[n_old:]
+        copies = own != np.arange(n_old, len(first))
+        match[copies & (self.cause == 0)] = own[copies & (self.cause == 0)]
+        if n_old:
+            self._enter(copies & (own < n_old), f"{what} of an existing document")
+        self._enter(copies & (own >= n_old), f"{what} of an earlier document")
+
+    def _signatures(self, permutations: int) -> NDArray[np.uint32]:
+        """Put the signatures of existing texts and the pool into one file; blank what is gone."""
+        path, n_old = self.scratch / "signatures.npy", len(self.old.keys)
+        shape = n_old + len(self.cause), permutations
+        whole = open_memmap(path, mode="w+", dtype=np.uint32, shape=shape)
+        at = 0
+        for side in (self.old, self.pool):
+            for file in side.files:
+                some = np.load(file, mmap_mode="r")
+                whole[at : at + len(some)] = some
+                at += len(some)
+        whole[n_old + np.flatnonzero(self.cause)] = EMPTY
+        whole.flush()
+        del whole
+        found: NDArray[np.uint32] = np.load(path, mmap_mode="r")
+        return found
+
+    def _write(self, match: Ints, form: str) -> None:
+        folder, n_old = self.run.artifacts, len(self.old.keys)
+        for i, (a, b) in enumerate(pairwise(self.pool.starts.tolist())):
+            ids = [
+                "" if m < 0 else self.old.id(m) if m < n_old else self.pool.id(m - n_old)
+                for m in match[a:b].tolist()
+            ]
+            save(folder / f"chosen-{i:05d}.npz", cause=self.cause[a:b],
+                 match=np.array(ids, dtype=str))  # fmt: skip
+        for name in ("kept", "ledger"):
+            (folder / name).mkdir(exist_ok=True)
+        self._over("select_parts:write_part", "writing", self.pool.parts, folder,
+                   chosen="chosen-{:05d}.npz", causes=self.causes, form=form)  # fmt: skip
+        for file in folder.glob("chosen-*.npz"):
+            file.unlink()
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """The columns of existing texts or of the pool: one number a document."""
+
+    parts: list[dict[str, Any]]
+    starts: Ints
+    cause: NDArray[np.int16]
+    keys: NDArray[np.uint64]
+    lines: Ints
+    counts: Ints
+    files: list[Path]
+    bad: int
+    where: bool  # ids begin with the path: another file of the pool may be called the same
+
+    @classmethod
+    def none(cls) -> _Side:
+        zero = np.zeros(0, np.int64)
+        return cls([], np.zeros(1, np.int64), zero.astype(np.int16), zero.astype(np.uint64), zero,
+                   zero, [], 0, True)  # fmt: skip
+
+    @classmethod
+    def read(cls, folder: Path, name: str, parts: list[dict[str, Any]], bad: int) -> _Side:
+        held = [load(folder / f"{name}-{i:05d}.npz") for i in range(len(parts))]
+        cause, keys, lines = (
+            np.concatenate([h[n] for h in held]) for n in ("cause", "keys", "lines")
+        )
+        counts = [h["counts"] for h in held if len(h["counts"])]
+        files = [folder / f"{name}-{i:05d}.npy" for i in range(len(parts))]
+        return cls(
+            parts, np.cumsum([0, *(len(h["keys"]) for h in held)]), cause, keys, lines,
+            np.sum(counts, axis=0) if counts else np.zeros(0, np.int64), files, bad,
+            name == "existing",
+        )  # fmt: skip
+
+    def id(self, place: int) -> str:
+        """Return the id of a document."""
+        part = self.parts[int(np.searchsorted(self.starts, place, side="right")) - 1]
+        return f"{part['path' if self.where else 'shown']}:{self.lines[place]}"
+
+
+def facts(done: Cleaned) -> dict[str, Any]:
+    """Return counts and findings as plain values."""
+    return {
+        "ledger": done.ledger, "fired": done.fired, "items": done.items,
+        "findings": [asdict(f) for f in done.findings],
+    }  # fmt: skip
+
+
+def _kept(run: Run) -> Cleaned | None:
+    """Return what a run that is done ended with."""
+    path = run.artifacts / "clean.json"
+    if run.manifest.status != "done" or not path.exists():
+        return None
+    told = json.loads(path.read_text())
+    findings = tuple(Finding(**f) for f in told["findings"])
+    return Cleaned(told["ledger"], told["fired"], told["items"], findings, run)

@@ -1,0 +1,160 @@
+"""What the report of a choice shows: from where, how long, about what, how like the target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecotone.core.seeds import stream
+from ecotone.data.docs import Docs
+from ecotone.select._grams import add
+from ecotone.select._minhash import signatures
+from ecotone.select._near_pairs import join
+from ecotone.select._tokens import tokens
+
+Array = NDArray[np.float64]
+SAMPLE, SUBJECTS, BUCKETS = 600, 8, 1 << 14  # documents a side, clusters, buckets of grams
+EXAMPLES, BEGINS, ALIKE = 6, 100, 0.8  # a side; characters shown; resemblance of near-copies
+DOMAINS = 12  # shown; the others are added up
+
+
+def by_domain(
+    parts: list[dict[str, Any]], starts: NDArray[np.int64], lengths: NDArray[np.int64],
+    kept: NDArray[np.bool_],
+) -> dict[str, Any] | None:  # fmt: skip
+    """Return the shares of tokens by file or folder; None where there is only one."""
+    names = [p["shown"].partition("/")[0] for p in parts]
+    pool, mine = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    for name, a, b in zip(names, starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        pool[name] += int(lengths[a:b].sum())
+        mine[name] += int(lengths[a:b][kept[a:b]].sum())
+    if len(pool) == 1:
+        return None
+    rows = sorted(pool, key=lambda n: -max(mine[n], pool[n]))
+    shown, rest = rows[:DOMAINS], rows[DOMAINS:]
+    out = {}
+    for column, counts in (("pool", pool), ("kept", mine)):
+        total = max(sum(counts.values()), 1)
+        values = [counts[n] / total for n in shown]
+        out[column] = [*values, *([sum(counts[n] for n in rest) / total] if rest else [])]
+    return {"rows": [*shown, *([f"{len(rest)} others"] if rest else [])], "columns": out}
+
+
+def by_length(
+    lengths: NDArray[np.int64], kept: NDArray[np.bool_], target: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Return the shares of documents by length, in powers of two of tokens."""
+    sides = {"pool": lengths, "kept": lengths[kept], "target": target}
+    power = {k: np.floor(np.log2(np.maximum(v, 1))).astype(int) for k, v in sides.items()}
+    whole = np.concatenate(list(power.values()))
+    low, high = int(whole.min()), int(whole.max())
+    counts = {k: np.bincount(v - low, minlength=high - low + 1) for k, v in power.items()}
+    rows = [f"{2**p:,} to {2 ** (p + 1) - 1:,}" for p in range(low, high + 1)]
+    return {
+        "rows": rows, "columns": {k: (c / max(c.sum(), 1)).tolist() for k, c in counts.items()}
+    }  # fmt: skip
+
+
+def by_subject(sides: Mapping[str, list[str]], seed: int) -> dict[str, Any] | None:
+    """Return the shares of documents by cluster of words; None where there is too little text.
+
+    Clusters are found on samples of all sides together, after TF-IDF and 32 singular directions,
+    and are named by the three words that are heaviest in them.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.preprocessing import normalize
+
+    texts = [t for side in sides.values() for t in side]
+    words = TfidfVectorizer(
+        max_features=20_000,
+        min_df=2,
+        max_df=0.5,
+        sublinear_tf=True,
+        token_pattern=r"(?u)[^\W\d_]{3,}",
+    )
+    try:
+        X = words.fit_transform(texts)
+    except ValueError:  # no word is left
+        return None
+    k = min(SUBJECTS, len(texts) // 20)
+    if k < 2 or X.shape[1] <= 33:
+        return None
+    Z = normalize(TruncatedSVD(32, random_state=seed).fit_transform(X))
+    found = KMeans(k, n_init=3, random_state=seed).fit_predict(Z)
+    names = np.array(words.get_feature_names_out())
+    overall = np.asarray(X.mean(axis=0)).ravel()
+    heavy = [
+        ", ".join(names[np.argsort(overall - np.asarray(X[found == c].mean(axis=0)).ravel())[:3]])
+        for c in range(k)
+    ]
+    owner = np.repeat(list(sides), [len(side) for side in sides.values()])
+    columns = {
+        side: (np.bincount(found[owner == side], minlength=k) / max((owner == side).sum(), 1))
+        for side in sides
+    }
+    order = np.argsort(-columns["kept"], kind="stable")
+    ordered = {side: shares[order].tolist() for side, shares in columns.items()}
+    return {"rows": [heavy[c] for c in order], "columns": ordered}
+
+
+def divergence(target: Docs, docs: Docs) -> float:
+    r"""Return :math:`\sum_b p_b \log(p_b / q_b)` of grams in buckets, nats; q has 1/2 added."""
+    p, q = np.zeros(BUCKETS, dtype=np.int64), np.zeros(BUCKETS, dtype=np.int64)
+    add(target, p)
+    add(docs, q)
+    share, other = p / max(p.sum(), 1), (q + 0.5) / (q.sum() + 0.5 * BUCKETS)
+    there = share > 0
+    return float((share[there] * np.log(share[there] / other[there])).sum())
+
+
+def near_copies(docs: Docs) -> float:
+    """Return the share of documents that mostly repeat an earlier one of the same."""
+    if len(docs) == 0:
+        return 0.0
+    first = join(signatures(docs), ALIKE)
+    return float((first != np.arange(len(first))).mean())
+
+
+def drawn(rows: NDArray[np.int64], n: int, seed: int, name: str) -> NDArray[np.int64]:
+    """Return at most n of the rows, drawn, in order."""
+    return np.sort(stream(seed, "report", name).permutation(rows)[:n])
+
+
+def examples(docs: Docs) -> list[dict[str, str]]:
+    """Return how some documents begin, spread over all."""
+    some = np.unique(np.linspace(0, len(docs) - 1, EXAMPLES).astype(int)) if len(docs) else []
+    return [
+        {"id": docs.ids[i], "text": " ".join(docs[i][: 4 * BEGINS].split())[:BEGINS]} for i in some
+    ]
+
+
+def told(
+    sides: Mapping[str, Docs], target: Docs, held: Docs, parts: list[dict[str, Any]],
+    starts: NDArray[np.int64], lengths: NDArray[np.int64], kept: NDArray[np.bool_], seed: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the parts of the analysis that look at text.
+
+    Parameters
+    ----------
+    sides : mapping from "pool", "random", "kept" and "dropped" to samples of documents
+    target, held : Docs
+        Target text to learn from, and that which was held out.
+    parts, starts, lengths, kept
+        Of the whole pool.
+    seed : int
+    """
+    some = drawn(np.arange(len(target)), SAMPLE, seed, "target")
+    subjects = {side: sides[side].texts()[:SAMPLE] for side in ("pool", "kept")}
+    return {
+        "domain": by_domain(parts, starts, lengths, kept),
+        "length": by_length(lengths, kept, tokens(target).lengths),
+        "cluster": by_subject({**subjects, "target": target.take(some).texts()}, seed),
+        "divergence": {s: divergence(held, sides[s]) for s in ("pool", "random", "kept")},
+        "near copies": {s: near_copies(sides[s]) for s in ("pool", "random", "kept")},
+        "examples": {s: examples(sides[s]) for s in ("kept", "dropped")},
+    }

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecotone.rewrite._similarity import HeldOut, Pool, common_length, rouge_l, words
+from ecotone.rewrite._similarity import HeldOut, Novelty, common_length, rouge_l, words
 
 SHORT = st.lists(st.sampled_from("abcde"), max_size=12)
 
@@ -25,7 +25,7 @@ def test_the_longest_common_subsequence_is_that_of_the_table(a, b):
 @given(st.lists(SHORT.map(" ".join), max_size=6), SHORT.map(" ".join))
 def test_the_pool_skips_no_text_that_is_alike(texts, new):
     brute = any(rouge_l(words(new), words(t)) >= 0.7 for t in texts)
-    assert Pool(0.7, texts).like(new) == brute
+    assert Novelty(0.7, texts).like(new) == brute
 
 
 def test_held_out_text_is_found_by_runs_and_short_items_whole():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 from ecotone.core.corpus import Doc
@@ -133,6 +134,14 @@ class Book:
             counts["kept"], dict(causes),
         )  # fmt: skip
         return out
+
+    def withdraw(self, causes: Mapping[str, int]) -> None:
+        """Count answers that passed their own check as invalid after all, each under its cause."""
+        many = sum(causes.values())
+        self.ledger = replace(
+            self.ledger, kept=self.ledger.kept - many, invalid=self.ledger.invalid + many,
+            causes=dict(Counter(self.ledger.causes) + Counter(causes)),
+        )  # fmt: skip
 
     def rewrite(self, doc: Doc, text: str) -> None:
         """Give a document new words; the same words count as untouched."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+
+import numpy as np
 
 WORD = re.compile(r"\w+")
 
@@ -51,35 +54,64 @@ def rouge_l(a: list[str], b: list[str]) -> float:
     return 2 * common_length(a, b) / (len(a) + len(b)) if a and b else 0.0
 
 
-class Pool:
-    """Texts seen so far; says whether a new one is too much like one of them.
+class Novelty:
+    """Texts seen so far, by their words; says whether a new one is too much like one of them.
 
-    A common subsequence is no longer than the words two texts share, counted with repeats: only
-    the texts for which that bound passes the limit are compared in full.
+    A common subsequence is no longer than the words two texts share, counted with repeats. The
+    index counts these for all texts at once, and only those that may reach the limit are compared
+    in full: the answers are those of a comparison with every text.
+
+    Parameters
+    ----------
+    limit : float
+        ROUGE-L from which a text is too much like another one, above 0.
+    texts : iterable of str
+        The first of them.
+
+    Examples
+    --------
+    >>> seen = Novelty(0.7)
+    >>> seen.add("Name the bone of the upper arm.")
+    >>> seen.like("Name a bone of the upper arm."), seen.like("What is a bone?")
+    (True, False)
     """
 
     def __init__(self, limit: float, texts: Iterable[str] = ()) -> None:
         self.limit = limit
-        self._texts: list[tuple[list[str], Counter[str]]] = []
+        self._texts: list[list[str]] = []
+        self._lengths = array("i")
+        # (word, how many of it came before in its text) -> places of texts
+        self._where: dict[tuple[str, int], array[int]] = defaultdict(lambda: array("i"))
         for text in texts:
             self.add(text)
 
     def add(self, text: str) -> None:
         """Take a text in."""
         w = words(text)
-        self._texts.append((w, Counter(w)))
+        for key in _numbered(w):
+            self._where[key].append(len(self._texts))
+        self._texts.append(w)
+        self._lengths.append(len(w))
 
     def like(self, text: str) -> bool:
-        """Whether ROUGE-L to a text of the pool reaches the limit."""
+        """Whether ROUGE-L to a text seen so far reaches the limit."""
         w = words(text)
-        mine = Counter(w)
-        for other, theirs in self._texts:
-            least = self.limit * (len(w) + len(other)) / 2
-            if min(len(w), len(other)) < least or (mine & theirs).total() < least:
-                continue
-            if rouge_l(w, other) >= self.limit:
-                return True
-        return False
+        found = [np.array(self._where[k]) for k in _numbered(w) if k in self._where]
+        if not found:
+            return False
+        shared = np.bincount(np.concatenate(found), minlength=len(self._texts))
+        least = self.limit * (np.array(self._lengths) + len(w)) / 2 - 1e-9
+        near = np.flatnonzero(shared >= least).tolist()
+        return any(rouge_l(w, self._texts[i]) >= self.limit for i in near)
+
+
+def _numbered(w: list[str]) -> list[tuple[str, int]]:
+    seen = Counter[str]()
+    out = []
+    for word in w:
+        out.append((word, seen[word]))
+        seen[word] += 1
+    return out
 
 
 def runs(text: str, length: int) -> set[tuple[str, ...]]:

@@ -13,7 +13,7 @@ from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 from ecotone.core.verdict import Finding
 from ecotone.rewrite._book import Book, Unfit
-from ecotone.rewrite._similarity import HeldOut, Pool, words
+from ecotone.rewrite._similarity import HeldOut, Novelty, words
 from ecotone.rewrite.result import Rewritten
 
 KINDS = {
@@ -148,7 +148,7 @@ class Bonito:
         book, held = Book("bonito", docs, ask), HeldOut(self.held_out)
         fits = [d for d in book.docs if 0 < len(d.text.strip()) <= 4 * self.most_tokens]
         jobs = [(d, k, n) for d in fits for k in self.kinds for n in range(self.samples)]
-        seen: dict[str, Pool] = {d.id: Pool(self.likeness) for d in fits}
+        seen: dict[str, Novelty] = {d.id: Novelty(self.likeness) for d in fits}
 
         def check(i: int, text: str) -> Pair:
             doc, kind, _ = jobs[i]

@@ -84,14 +84,15 @@ def run_code(
             cure="seconds=5, megabytes=256",
         )
     with tempfile.TemporaryDirectory(prefix="ecotone-cell-") as folder:
-        start = [*_alone(), sys.executable, "-I", "-S", "-B", str(CELL)]
+        # as -I, but for the environment, which is ours: sets of strings print in one order
+        start = [*_alone(), sys.executable, "-s", "-P", "-S", "-B", str(CELL)]
         process = subprocess.Popen(
             [*start, str(math.ceil(seconds)), str(megabytes << 20)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder,
-            env={},
+            env={"PYTHONHASHSEED": "0"},
             start_new_session=True,
         )
         try:

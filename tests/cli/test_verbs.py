@@ -307,11 +307,15 @@ def test_verify_without_the_repository_says_so(toy, monkeypatch):
 
 def test_verify_prints_and_ends_with_a_code(cli, monkeypatch):
     def outcomes(state):
-        return lambda method: [verifying.Outcome("claim", "a", "it is so", state, "7 of 9")]
+        row = [verifying.Outcome("claim", "a", "it is so", state, "7 of 9")]
+        return lambda methods: {m.name: row for m in methods}
 
-    monkeypatch.setattr(verifying, "verify", outcomes("held"))
+    monkeypatch.setattr(verifying, "verify_all", outcomes("held"))
     assert "7 of 9" in cli("verify", "mmd").stdout
-    monkeypatch.setattr(verifying, "verify", outcomes("not reproduced"))
+    monkeypatch.setattr(verifying, "verify_all", outcomes("not reproduced"))
+    shown = cli("verify", "shift", code=1).stdout
+    assert "all" in shown
+    assert "mmd, claim a: not reproduced: 7 of 9" in shown
     (row,) = json.loads(cli("verify", "mmd", "--json", code=1).stdout)
     assert row["state"] == "not reproduced"
 

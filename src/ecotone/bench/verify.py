@@ -12,7 +12,9 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -66,8 +68,31 @@ def verify(method: Method, *, root: Path | None = None) -> list[Outcome]:
     root : Path, optional
         Folder that the paths of tests start from; default: the repository, when there is one.
     """
-    card = method.card()
+    return verify_all([method], root=root)[method.name]
+
+
+def verify_all(methods: Sequence[Method], *, root: Path | None = None) -> dict[str, list[Outcome]]:
+    """Run every check of several cards, all their tests in one go; outcomes by method."""
     root = root or repository()
+    rows = {m.name: _claims(m) for m in methods}
+    tests = list(dict.fromkeys(
+        str(check["test"])
+        for claims in rows.values()
+        for *_, check in claims
+        if isinstance(check, Mapping) and "test" in check and "suite" not in check
+    ))  # fmt: skip
+    ran = {} if root is None else _tests(tests, root)
+    return {
+        m.name: [
+            Outcome(kind, key, says, *_run(m, check, ran))
+            for kind, key, says, check in rows[m.name]
+        ]
+        for m in methods
+    }
+
+
+def _claims(method: Method) -> list[tuple[Literal["claim", "fails"], str, str, Any]]:
+    card = method.card()
     rows: list[tuple[Literal["claim", "fails"], str, str, Any]] = [
         ("claim", str(c.get("id", n)), str(c["says"]), c.get("check"))
         for n, c in enumerate(card.claims, start=1)
@@ -76,37 +101,66 @@ def verify(method: Method, *, root: Path | None = None) -> list[Outcome]:
         ("fails", str(f.get("id", n)), str(f["when"]), f.get("check"))
         for n, f in enumerate(card.fails, start=1)
     ]
-    return [Outcome(kind, key, says, *_run(method, check, root)) for kind, key, says, check in rows]
+    return rows
 
 
-def _run(method: Method, check: Any, root: Path | None) -> tuple[State, str]:
+def _run(method: Method, check: Any, ran: Mapping[str, tuple[State, str]]) -> tuple[State, str]:
     if not isinstance(check, Mapping) or not {"test", "suite"} & set(check):
         return "cannot run here", "the card names neither a test nor a suite"
     if "suite" in check:
         return _suite(method, dict(check))
-    if root is None:
-        return "cannot run here", "the tests are in the repository, not in the package"
-    return _test(str(check["test"]), root)
+    without = "the tests are in the repository, not in the package"
+    return ran.get(str(check["test"]), ("cannot run here", without))
 
 
-def _test(name: str, root: Path) -> tuple[State, str]:
-    """Run one test by pytest; 0 is all passed, 1 is a failure, anything else did not run."""
-    if not (root / name.split("::")[0]).is_file():
-        return "cannot run here", f"there is no {name.split('::')[0]}"
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", name],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    said = (done.stdout.strip().splitlines() or [done.stderr.strip() or "pytest said nothing"])[-1]
-    said = re.sub(r"\x1b\[[0-9;]*m|^=+ | =+$| in [\d.]+s.*$", "", said)
-    if done.returncode == 0 and " passed" in said:
-        return "held", said
-    if done.returncode == 1:
-        return "not reproduced", said
-    return "cannot run here", said
+def _tests(names: Sequence[str], root: Path) -> dict[str, tuple[State, str]]:
+    """Run tests by pytest; a test with parameters holds when all of them pass."""
+    out: dict[str, tuple[State, str]] = {}
+    there = []
+    for name in names:
+        file, _, test = name.partition("::")
+        if not (root / file).is_file():
+            out[name] = "cannot run here", f"there is no {file}"
+        elif not re.search(rf"^ *def {re.escape(test)}\(", (root / file).read_text(), re.MULTILINE):
+            out[name] = "cannot run here", f"{file} has no {test}"
+        else:
+            there.append(name)
+    if there:
+        found = _pytest(there, root)
+        out |= {name: _state(found.get(name, [])) for name in there}
+    return out
+
+
+def _pytest(names: Sequence[str], root: Path) -> dict[str, list[str]]:
+    """Return what became of every case of some tests: "passed", "failed" or why it was skipped."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+             f"--junitxml={report}", *names],
+            cwd=root, capture_output=True, check=False,
+        )  # fmt: skip
+        if not report.exists():
+            return {}
+        cases = ET.parse(report).iter("testcase")
+    found: dict[str, list[str]] = {}
+    for case in cases:
+        file = case.get("classname", "").replace(".", "/") + ".py"
+        name = f"{file}::{case.get('name', '').partition('[')[0]}"
+        kinds = {child.tag: child.get("message", "") for child in case}
+        skipped = kinds.get("skipped")
+        fell = "failed" if {"failure", "error"} & set(kinds) else "passed"
+        found.setdefault(name, []).append(fell if skipped is None else f"skipped: {skipped}")
+    return found
+
+
+def _state(cases: Sequence[str]) -> tuple[State, str]:
+    passed, failed = cases.count("passed"), cases.count("failed")
+    if failed:
+        return "not reproduced", f"{failed} failed, {passed} passed"
+    if passed:
+        return "held", f"{passed} passed"
+    return "cannot run here", cases[0] if cases else "pytest did not run it"
 
 
 def _suite(method: Method, words: dict[str, Any]) -> tuple[State, str]:

@@ -29,8 +29,7 @@ SHOWN = 10  # items and documents in the printed answer
 def command(pool: Path, params: tuple[str, ...], as_json: bool, **given: Any) -> int:
     """Say which documents hold which items of a benchmark, and show the passages.
 
-    The exit code is 0 where no document does, 3 where one does. `ecotone clean --benchmark` drops
-    them.
+    The exit code is 0 where no document does, 3 where one does. The verb clean drops them.
 
     \b
     Examples:

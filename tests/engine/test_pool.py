@@ -175,3 +175,26 @@ def test_a_killed_parent_leaves_no_orphans_and_the_same_call_goes_on(tmp_path):
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str([{"i": 0}, {"i": 1}, {"i": 2}])
     assert done.stderr == ""
+
+
+def test_kept_workers_serve_every_map_inside(run, tmp_path):
+    def pids(folder):
+        return {p.name.split("-")[2] for p in folder.iterdir()}
+
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+    given = [{"n": 3, "seed": s} for s in range(6)]
+    with pool.kept(1):
+        for name, some in (("a", given[:2]), ("b", given[2:4])):
+            here = [{**g, "_folder": str(tmp_path / name)} for g in some]
+            pool.map(f"{TASKS}:numbers", here, run, quiet=True)
+    alone = [{**g, "_folder": str(tmp_path / "c")} for g in given[4:]]
+    pool.map(f"{TASKS}:numbers", alone, run, workers=1, quiet=True)
+    assert len(pids(tmp_path / "a")) == 1
+    assert pids(tmp_path / "a") == pids(tmp_path / "b") != pids(tmp_path / "c")
+
+
+def test_an_error_ends_kept_workers(run):
+    with pytest.raises(pool.TaskFailed, match="ZeroDivisionError"), pool.kept(2):
+        pool.map(f"{TASKS}:bad", [{"kind": "bug"}], run, quiet=True)
+    assert pool.map(f"{TASKS}:bad", [{"kind": ""}], run, workers=1, quiet=True) == [{"x": 1}]

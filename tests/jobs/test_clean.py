@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from ecotone.cli.main import command
 from ecotone.core.errors import BadInput
 from ecotone.data.doc_files import DocFiles
+from ecotone.jobs import clean_sides
 from ecotone.jobs.clean_pool import clean_pool
 from ecotone.select.contamination import Contamination
 from ecotone.select.near_duplicates import NearDuplicates
@@ -71,7 +72,7 @@ def test_the_ledger_adds_up_and_the_parts_say_what_the_whole_says(folder):
     assert found.ledger["near copy of an earlier document"] == 30
     # the same filter on the whole pool at once
     files = DocFiles(folder / "pool")
-    marks = NearDuplicates(verify="signatures").mark(files)
+    marks = NearDuplicates().mark(files)
     assert [bool(r["cause"] != "kept") for r in ledger] == marks.dropped.tolist()
     ids = [i for batch in files for i in batch.ids]
     assert [r["id"] for r in ledger] == ids
@@ -81,6 +82,15 @@ def test_the_ledger_adds_up_and_the_parts_say_what_the_whole_says(folder):
     assert not (found.run.path / "scratch").exists()
     again = cleaned(folder)
     assert again.ledger == found.ledger
+
+
+def test_too_many_possible_copies_are_judged_by_signatures(folder, monkeypatch):
+    monkeypatch.setattr(clean_sides, "VERIFIED", 1_000)
+    found = cleaned(folder)
+    assert [f.code for f in found.findings] == ["S107"]
+    marks = NearDuplicates(verify="signatures").mark(DocFiles(folder / "pool"))
+    ledger = pq.read_table(found.run.artifacts / "ledger").to_pylist()
+    assert [bool(r["cause"] != "kept") for r in ledger] == marks.dropped.tolist()
 
 
 def test_existing_texts_are_not_wanted_again(folder):

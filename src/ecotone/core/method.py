@@ -42,11 +42,11 @@ NEEDS = frozenset(
 HANDLES = frozenset(
     ["covariate", "label", "concept", "open_set", "partial", "multi_source", "continual"]
 )
-EXTRAS = frozenset(("", "lm", "trees", "ot", "torch", "hf", "fast"))
+EXTRAS = frozenset(("", "lm", "trees", "ot", "torch", "hf", "fast", "lang"))
 # the package whose absence means that an extra is not installed
 PACKAGES = {
     "lm": "torch", "trees": "lightgbm", "ot": "ot", "torch": "torch", "hf": "transformers",
-    "fast": "numba",
+    "fast": "numba", "lang": "py3langid",
 }  # fmt: skip
 
 T = TypeVar("T")

@@ -27,6 +27,7 @@ from ecotone.core.files import fingerprint
 from ecotone.core.run import Run
 from ecotone.engine.progress import Progress
 
+SLOTS = 1 << 12  # tasks whose progress is told apart
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
@@ -106,6 +107,56 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+class _Workers:
+    """Processes that run tasks, started when the first task asks for them.
+
+    Parameters
+    ----------
+    number : int
+        Of processes.
+    """
+
+    def __init__(self, number: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.shares = context.RawArray("d", SLOTS)  # how much of each task is done
+        start = (list(sys.path), os.getpid(), self.shares)
+        self.pool = ProcessPoolExecutor(number, context, _start, start)
+
+    def submit(self, task: str, given: Mapping[str, Any], slot: int) -> Future[dict[str, Any]]:
+        """Hand in a task; the progress of slot i stands in ``shares[i % SLOTS]``."""
+        self.shares[slot % SLOTS] = 0.0
+        return self.pool.submit(_call, task, dict(given), slot % SLOTS)
+
+    def end(self) -> None:
+        """End the processes when they have nothing more to do."""
+        self.pool.shutdown()
+
+    def kill(self) -> None:
+        """End them now: to wait for what still runs would let a second Ctrl-C leave orphans."""
+        for process in list(getattr(self.pool, "_processes", None) or {}):
+            self.pool._processes[process].terminate()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+
+_kept: list[_Workers] = []  # of the `kept` blocks that are open
+
+
+@contextmanager
+def kept(workers: int | None = None) -> Iterator[None]:
+    """Let every `map` inside use the same processes: to start one takes as long as 100 MB of text.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes; default: the cores this process may use. Those of the maps do not count.
+    """
+    _kept.append(_Workers(max(workers or _cores(), 1)))
+    try:
+        yield
+    finally:
+        _kept.pop().end()
+
+
 def _run(
     task: str,
     todo: Mapping[str, Mapping[str, Any]],
@@ -114,40 +165,32 @@ def _run(
     progress: Progress,
     amounts: Mapping[str, float],
 ) -> None:
-    context = multiprocessing.get_context("spawn")
-    shares = context.RawArray("d", len(todo))  # how much of each task is done
-    with (
-        _one_thread_each(),
-        ProcessPoolExecutor(
-            workers, context, _start, (list(sys.path), os.getpid(), shares)
-        ) as pool,
-    ):
-        waiting: dict[Future[dict[str, Any]], tuple[str, int]] = {}
-        try:
-            with _main_left_alone():
-                for slot, (name, given) in enumerate(todo.items()):
-                    waiting[pool.submit(_call, task, dict(given), slot)] = name, slot
-            done = progress.at
-            while waiting:
-                finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-                # whole results first: an error must not lose what finished beside it
-                for future in sorted(finished, key=lambda f: f.exception() is not None):
-                    name, _ = waiting.pop(future)
-                    run.finish_task(name, future.result())
-                    done += amounts[name]
-                progress.update(done + sum(amounts[n] * shares[i] for n, i in waiting.values()))
-        except BrokenProcessPool:
-            raise TaskFailed(
-                f"a worker of {task} was killed.",
-                why="the system may have run out of memory.",
-                cure="run the same command with --workers 1; finished tasks are kept",
-            ) from None
-        except BaseException:
-            # do not wait for what is still running: a second Ctrl-C would leave orphans
-            for process in list(getattr(pool, "_processes", {}).values()):
-                process.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    here = _kept[-1] if _kept else _Workers(workers)
+    waiting: dict[Future[dict[str, Any]], tuple[str, int]] = {}
+    try:
+        with _one_thread_each(), _main_left_alone():
+            for slot, (name, given) in enumerate(todo.items()):
+                waiting[here.submit(task, given, slot)] = name, slot % SLOTS
+        done = progress.at
+        while waiting:
+            finished, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            # whole results first: an error must not lose what finished beside it
+            for future in sorted(finished, key=lambda f: f.exception() is not None):
+                name, _ = waiting.pop(future)
+                run.finish_task(name, future.result())
+                done += amounts[name]
+            progress.update(done + sum(amounts[n] * here.shares[i] for n, i in waiting.values()))
+    except BrokenProcessPool:
+        raise TaskFailed(
+            f"a worker of {task} was killed.",
+            why="the system may have run out of memory.",
+            cure="run the same command with --workers 1; finished tasks are kept",
+        ) from None
+    except BaseException:
+        here.kill()
+        raise
+    if not _kept:
+        here.end()
 
 
 @contextmanager

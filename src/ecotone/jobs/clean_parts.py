@@ -33,14 +33,14 @@ def look_part(
 ) -> dict[str, Any]:  # fmt: skip
     """Ask the filters that look at one document at a time; note what the others need.
 
-    Writes the first rule that fired (-1: none), fingerprints, line numbers, signatures, and
+    Writes the first rule that fired (-1: none), fingerprints, line numbers, sizes, signatures, and
     in how many documents each run of words of the benchmark stands.
     """
     place, wrong = Path(folder), list[Bad]()
     made = [find(f, "select").load()(**params) for f, params in filters.items()]
     columns: dict[str, list[NDArray[Any]]] = {
         "cause": [np.zeros(0, np.int16)], "keys": [np.zeros(0, np.uint64)],
-        "lines": [np.zeros(0, np.int64)],
+        "lines": [np.zeros(0, np.int64)], "sizes": [np.zeros(0, np.int64)],
     }  # fmt: skip
     sketches = [np.zeros((0, slots), np.uint32)]
     counts = np.zeros(0, np.int64)
@@ -55,6 +55,7 @@ def look_part(
         columns["cause"].append(first.astype(np.int16))
         columns["keys"].append(fingerprints(docs, "text" if by == "text" else "tokens"))
         columns["lines"].append(np.array([i.rpartition(":")[2] for i in docs.ids], dtype=np.int64))
+        columns["sizes"].append(docs.sizes)
         if slots:
             sketches.append(signatures(docs, slots, width))
         if benchmark is not None:

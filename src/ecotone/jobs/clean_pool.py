@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ecotone.core.errors import BadInput
@@ -27,9 +26,9 @@ from ecotone.data.doc_files import DocFiles
 from ecotone.data.docs import empty
 from ecotone.engine import pool as engine
 from ecotone.jobs import clean_parts
+from ecotone.jobs.clean_sides import Side, near_copies
 from ecotone.jobs.select_parts import load, save
-from ecotone.select._minhash import EMPTY
-from ecotone.select._near_pairs import first_places, join
+from ecotone.select._near_pairs import first_places
 
 ALONE = ("language", "quality")  # look at one document at a time
 COPIES = ("exact_duplicates", "near_duplicates")
@@ -112,7 +111,8 @@ def clean_pool(
     found = _kept(run)
     if found is None:
         job = _Job(run, own, text_field, strict, workers)
-        found = job.done(pool, existing, benchmark, form if write else "")
+        with engine.kept(workers):
+            found = job.done(pool, existing, benchmark, form if write else "")
         write_json(run.artifacts / "clean.json", plain(facts(found)))
         run.close()
     # signatures take half a kilobyte a document; nobody needs them any more
@@ -139,7 +139,7 @@ class _Job:
             self.causes += [f"{name}: {rule}" for rule in rules]
         near = params.get("near_duplicates")
         self.near = None if near is None else find("near_duplicates").load()(**near)
-        self.sides: dict[str, _Side] = {}
+        self.sides: dict[str, Side] = {}
 
     def done(
         self, pool: Path | str, existing: Path | str | None, benchmark: Path | str | None,
@@ -151,7 +151,7 @@ class _Job:
             "params": self.params["contamination"],
             "fingerprint": self.run.manifest.inputs["benchmark"],
         }  # fmt: skip
-        self.old = _Side.none() if existing is None else self._look(existing, "existing")
+        self.old = Side.none() if existing is None else self._look(existing, "existing")
         self.pool = self._look(pool, "pool")
         if not len(self.pool.keys):
             raise empty("pool")
@@ -177,7 +177,7 @@ class _Job:
             f"ecotone.jobs.{task}", inputs, self.run, workers=self.workers, title=title, work=size
         )
 
-    def _look(self, path: Path | str, name: str) -> _Side:
+    def _look(self, path: Path | str, name: str) -> Side:
         """Read every part once; only documents of the pool are asked of the filters."""
         parts = [p.__dict__ for p in DocFiles(path, text_field=self.text_field).parts()]
         mine, near = name == "pool", self.near
@@ -204,7 +204,7 @@ class _Job:
         if mine:
             fired = np.array([r["fired"] for r in found], dtype=np.int64)
             self.fired += [int(n) for n in fired.sum(axis=0)]
-        return _Side.read(self.scratch, name, parts, bad)
+        return Side.read(self.scratch, name, parts, bad)
 
     def _enter(self, rows: NDArray[Any], rule: str) -> None:
         """Count a rule, and make it the cause of documents that have none; `rows` is a mask."""
@@ -250,8 +250,11 @@ class _Job:
             first[at] = at[first_places(keys)]
             self._repeat(match, first, "copy")
         if self.near is not None:
-            found = self._signatures(self.near.permutations)
-            first = join(found, self.near.threshold)
+            place = self.scratch / "signatures.npy"
+            first, told = near_copies(
+                self.near, self.old, self.pool, self.cause > 0, place, self.text_field
+            )
+            self.findings += told
             self._repeat(match, first, "near copy")
         return match
 
@@ -264,23 +267,6 @@ class _Job:
         if n_old:
             self._enter(copies & (own < n_old), f"{what} of an existing document")
         self._enter(copies & (own >= n_old), f"{what} of an earlier document")
-
-    def _signatures(self, permutations: int) -> NDArray[np.uint32]:
-        """Put the signatures of existing texts and the pool into one file; blank what is gone."""
-        path, n_old = self.scratch / "signatures.npy", len(self.old.keys)
-        shape = n_old + len(self.cause), permutations
-        whole = open_memmap(path, mode="w+", dtype=np.uint32, shape=shape)
-        at = 0
-        for side in (self.old, self.pool):
-            for file in side.files:
-                some = np.load(file, mmap_mode="r")
-                whole[at : at + len(some)] = some
-                at += len(some)
-        whole[n_old + np.flatnonzero(self.cause)] = EMPTY
-        whole.flush()
-        del whole
-        found: NDArray[np.uint32] = np.load(path, mmap_mode="r")
-        return found
 
     def _write(self, match: Ints, form: str) -> None:
         folder, n_old = self.run.artifacts, len(self.old.keys)
@@ -297,46 +283,6 @@ class _Job:
                    chosen="chosen-{:05d}.npz", causes=self.causes, form=form)  # fmt: skip
         for file in folder.glob("chosen-*.npz"):
             file.unlink()
-
-
-@dataclass(frozen=True, eq=False)
-class _Side:
-    """The columns of existing texts or of the pool: one number a document."""
-
-    parts: list[dict[str, Any]]
-    starts: Ints
-    cause: NDArray[np.int16]
-    keys: NDArray[np.uint64]
-    lines: Ints
-    counts: Ints
-    files: list[Path]
-    bad: int
-    where: bool  # ids begin with the path: another file of the pool may be called the same
-
-    @classmethod
-    def none(cls) -> _Side:
-        zero = np.zeros(0, np.int64)
-        return cls([], np.zeros(1, np.int64), zero.astype(np.int16), zero.astype(np.uint64), zero,
-                   zero, [], 0, True)  # fmt: skip
-
-    @classmethod
-    def read(cls, folder: Path, name: str, parts: list[dict[str, Any]], bad: int) -> _Side:
-        held = [load(folder / f"{name}-{i:05d}.npz") for i in range(len(parts))]
-        cause, keys, lines = (
-            np.concatenate([h[n] for h in held]) for n in ("cause", "keys", "lines")
-        )
-        counts = [h["counts"] for h in held if len(h["counts"])]
-        files = [folder / f"{name}-{i:05d}.npy" for i in range(len(parts))]
-        return cls(
-            parts, np.cumsum([0, *(len(h["keys"]) for h in held)]), cause, keys, lines,
-            np.sum(counts, axis=0) if counts else np.zeros(0, np.int64), files, bad,
-            name == "existing",
-        )  # fmt: skip
-
-    def id(self, place: int) -> str:
-        """Return the id of a document."""
-        part = self.parts[int(np.searchsorted(self.starts, place, side="right")) - 1]
-        return f"{part['path' if self.where else 'shown']}:{self.lines[place]}"
 
 
 def facts(done: Cleaned) -> dict[str, Any]:

@@ -110,7 +110,8 @@ def select_pool(
               "form": form}  # fmt: skip
     run = Run.open(out, Manifest("select", rule, params, inputs, seed, command))
     job = _Job(run, files, wanted, Path(target).name, share, form, seed, workers, note)
-    return job.done(rule)
+    with engine.kept(workers):
+        return job.done(rule)
 
 
 class _Job:

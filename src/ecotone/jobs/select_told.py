@@ -127,9 +127,10 @@ def drawn(rows: NDArray[np.int64], n: int, seed: int, name: str) -> NDArray[np.i
 
 def examples(docs: Docs) -> list[dict[str, str]]:
     """Return how some documents begin, spread over all."""
-    some = np.unique(np.linspace(0, len(docs) - 1, EXAMPLES).astype(int)) if len(docs) else []
+    some = np.unique(np.linspace(0, max(len(docs) - 1, 0), EXAMPLES).astype(int)).tolist()
     return [
-        {"id": docs.ids[i], "text": " ".join(docs[i][: 4 * BEGINS].split())[:BEGINS]} for i in some
+        {"id": docs.ids[i], "text": " ".join(docs[i][: 4 * BEGINS].split())[:BEGINS]}
+        for i in some[: len(docs)]
     ]
 
 

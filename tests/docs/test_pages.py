@@ -31,7 +31,8 @@ WRITTEN = [
     for name in (
         "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/index.md", "docs/start.md",
         "docs/data.md", "docs/api.md", "docs/runs.md", "docs/errors.md", "docs/rooms/shift.md",
-        "docs/rooms/mix.md", "docs/rooms/select.md", "docs/rooms/align.md", "docs/design.md",
+        "docs/rooms/mix.md", "docs/rooms/select.md", "docs/rooms/rewrite.md",
+        "docs/rooms/align.md", "docs/design.md",
     )
 ]  # fmt: skip
 NOT_RUN = ("api.md", "CONTRIBUTING.md", "CHANGELOG.md", "index.md", "design.md")

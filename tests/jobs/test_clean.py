@@ -87,7 +87,7 @@ def test_the_ledger_adds_up_and_the_parts_say_what_the_whole_says(folder):
 def test_too_many_possible_copies_are_judged_by_signatures(folder, monkeypatch):
     monkeypatch.setattr(clean_sides, "VERIFIED", 1_000)
     found = cleaned(folder)
-    assert [f.code for f in found.findings] == ["S107"]
+    assert [f.code for f in found.findings] == ["S123"]
     marks = NearDuplicates(verify="signatures").mark(DocFiles(folder / "pool"))
     ledger = pq.read_table(found.run.artifacts / "ledger").to_pylist()
     assert [bool(r["cause"] != "kept") for r in ledger] == marks.dropped.tolist()

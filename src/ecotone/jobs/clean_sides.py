@@ -89,7 +89,7 @@ def near_copies(
     n_old = len(old.keys)
     if np.concatenate([old.sizes, pool.sizes])[rows].sum() > VERIFIED:
         says = f"{len(rows):,} documents may be copies, too many to compare word by word"
-        told = Finding("S107", f"{says}: they were judged by their signatures")
+        told = Finding("S123", f"{says}: they were judged by their signatures")
         return join(found, near.threshold), [told]
     first = np.arange(len(loose))
     if len(rows):

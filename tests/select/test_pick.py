@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -57,6 +57,64 @@ def test_every_group_gets_its_share():
     groups = np.repeat(["a", "b"], [80, 20])
     found = pick(np.r_[np.ones(80), np.zeros(20)], 10, groups=groups)
     assert (groups[found.rows] == "b").sum() == 2
+
+
+def test_quotas_are_kept_and_what_is_left_goes_to_others():
+    groups = np.repeat(["a", "b", "c"], [80, 15, 5])
+    counts = {}
+    for quotas in ({"a": 1, "b": 1}, {"b": 1.0}, {"a": 0.5, "b": 0.25, "c": 0.25}):
+        rows = pick(np.arange(100.0), 20, groups=groups, quotas=quotas).rows
+        counts[tuple(quotas)] = [int((groups[rows] == g).sum()) for g in "abc"]
+    assert counts["a", "b"] == [10, 10, 0]
+    assert counts["b",][1] == 15  # all there are; the other five go to the rest
+    assert sum(counts["b",]) in (19, 20)
+    assert counts["a", "b", "c"] == [10, 5, 5]
+    with pytest.raises(BadInput, match="quotas"):
+        pick(np.arange(3.0), 1, groups=["a", "b", "b"], quotas={"d": 1.0})
+
+
+def worth(X, weights, rows):
+    U = X / np.linalg.norm(X, axis=1, keepdims=True)
+    return float(weights @ np.maximum(U @ U[list(rows)].T, 0).max(axis=1))
+
+
+@given(st.integers(0, 50))
+@settings(deadline=None, max_examples=15)
+def test_facility_location_is_near_the_best_set(seed):
+    r = np.random.default_rng(seed)
+    X, s = r.normal(size=(11, 3)), r.random(11)
+    rows = pick(s, 4, "facility", features=X).rows
+    weights = (s - s.min()) / (s - s.min()).mean()
+    best = max(worth(X, weights, c) for c in combinations(range(11), 4))
+    assert worth(X, weights, rows) >= (1 - 1 / np.e) * best
+    # the lazy order is the greedy one
+    taken = []
+    for _ in range(4):
+        taken.append(max(set(range(11)) - set(taken), key=lambda i: worth(X, weights, [*taken, i])))
+    assert worth(X, weights, rows) == pytest.approx(worth(X, weights, taken))
+
+
+def test_facility_location_covers_where_the_top_repeats_itself():
+    r = np.random.default_rng(0)
+    X = np.repeat(np.eye(6), 30, axis=0) + 0.02 * r.normal(size=(180, 6))
+    scores = np.repeat([3.0, 2.9, 2.8, 2.7, 2.6, 2.5], 30)
+    top, spread = pick(scores, 6).rows, pick(scores, 6, "facility", features=X).rows
+    assert len(set(top // 30)) == 1
+    assert len(set(spread // 30)) >= 5  # one cluster scores lowest and weighs nothing
+    with pytest.raises(BadInput, match="features"):
+        pick(scores, 6, "facility")
+
+
+def test_what_was_kept_trains_and_mixes():
+    torch = pytest.importorskip("torch")
+    found = pick(np.arange(10.0), 4)
+    one, two = (list(s) for s in (found.sampler(seed=1), found.sampler(seed=1)))
+    assert sorted(one) == [6, 7, 8, 9]
+    assert one == two
+    assert isinstance(found.sampler(), torch.utils.data.Sampler)
+    domains = np.array(["law"] * 7 + ["web"] * 3)
+    assert found.shares(domains) == {"law": 0.25, "web": 0.75}
+    assert found.shares(domains, sizes=np.r_[np.full(7, 9.0), np.ones(3)])["law"] == 0.75
 
 
 def test_strata_share_alike():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecotone.core.errors import BadInput
+from ecotone.core.errors import BadInput, MissingExtra
 from ecotone.core.seeds import derive
+from ecotone.core.simplex import cap_shares
+from ecotone.select._facility import facility_order
 from ecotone.select._tokens import mixed
 from ecotone.select.random import uniform
 
 Array = NDArray[np.float64]
-HOWS = ("top", "gumbel", "stratified")
+HOWS = ("top", "gumbel", "stratified", "facility")
 BANDS = 20  # of the stratified picker
 
 
@@ -37,9 +40,41 @@ class Picked(NamedTuple):
     spent: float
     temperature: float
 
+    def sampler(self, seed: int = 0) -> Any:
+        """Return a PyTorch sampler that visits what was kept, in an order drawn anew each epoch.
+
+        Raises
+        ------
+        MissingExtra
+            PyTorch is not installed.
+        """
+        try:
+            import torch
+        except ModuleNotFoundError:
+            raise MissingExtra.of("lm", "torch", "Picked.sampler") from None
+        drawn = torch.Generator().manual_seed(derive(seed, "sampler"))
+        return torch.utils.data.SubsetRandomSampler(self.rows.tolist(), generator=drawn)
+
+    def shares(self, domains: Any, sizes: Any = None) -> dict[str, float]:
+        """Return each domain's share of what was kept, a mixture that `ecotone.mix.hand` takes.
+
+        Parameters
+        ----------
+        domains : array, shape (n,)
+            Of every document of the pool.
+        sizes : array, shape (n,), optional
+            Tokens of each; documents are counted otherwise.
+        """
+        names, of = np.unique(np.asarray(domains), return_inverse=True)
+        cost = self.weights if sizes is None else self.weights * np.asarray(sizes)
+        total = np.bincount(of, cost, minlength=len(names))
+        both = zip(names.tolist(), (total / total.sum()).tolist(), strict=True)
+        return {str(name): share for name, share in both}
+
 
 def pick(
     scores: Any, budget: float, how: str = "top", *, sizes: Any = None, groups: Any = None,
+    quotas: Mapping[Any, float] | None = None, features: Any = None,
     temperature: float | None = None, ids: Any = None, seed: int = 0,
 ) -> Picked:  # fmt: skip
     r"""Keep documents under a budget of documents, or of their sizes.
@@ -51,6 +86,8 @@ def pick(
     as are kept have a fair chance (the effective sample size of :math:`e^{s/T}` is 2k): log weights
     of documents differ by hundreds, and at T = 1 the draw would be the top. ``stratified`` cuts
     the order of scores into 20 bands of equal size and takes the same share of each at random.
+    ``facility`` takes, one after the other, the document by which most is newly covered for its
+    size: :math:`\sum_i (s_i - \min s) \max_{j \in S} \cos(x_i, x_j)` with x the `features`.
 
     Documents are taken in that order until the next would not fit; later ones that fit still are
     taken, so that at most the smallest document's size is left.
@@ -61,12 +98,16 @@ def pick(
         Higher is better; not a number is refused.
     budget : float
         In documents, or in the unit of `sizes`.
-    how : {"top", "gumbel", "stratified"}
+    how : {"top", "gumbel", "stratified", "facility"}
     sizes : array, shape (n,), optional
         Tokens or bytes of each.
     groups : array, shape (n,), optional
         Domain or cluster of each: every group gets its share of the budget, in proportion to its
         size in the pool.
+    quotas : mapping from group to float, optional
+        Other shares of the budget; what a group cannot fill goes to the others.
+    features : array, shape (n, d), optional
+        For ``facility``: embeddings, for instance.
     temperature : float, optional
         T, above 0.
     ids : sequence of str, optional
@@ -82,13 +123,14 @@ def pick(
     """
     s, cost = _checked(scores, budget, how, sizes)
     noise = _draws(ids, len(s), seed)
+    X = _features(features, len(s), how)
     if groups is None:
-        rows, T = _one(s, cost, budget, how, temperature, noise)
+        rows, T = _one(s, cost, budget, how, temperature, noise, X)
     else:
         of = np.unique(np.asarray(groups), return_inverse=True)[1]
-        shares = np.bincount(of, cost) / cost.sum() * budget
+        shares = _budgets(np.asarray(groups), cost, budget, quotas)
         found = [
-            _one(s[at], cost[at], shares[g], how, temperature, noise[at])
+            _one(s[at], cost[at], shares[g], how, temperature, noise[at], _some(X, at))
             for g in range(len(shares))
             for at in [np.flatnonzero(of == g)]
         ]
@@ -123,6 +165,45 @@ def _checked(scores: Any, budget: float, how: str, sizes: Any) -> tuple[Array, A
     return s, cost
 
 
+def _features(features: Any, n: int, how: str) -> Array | None:
+    if how != "facility":
+        return None
+    X = np.asarray(features, dtype=np.float64)
+    if X.ndim != 2 or len(X) != n or not np.isfinite(X).all():
+        raise BadInput(
+            f"pick: features have the shape {X.shape}, there are {n} scores.",
+            cure='pick(scores, budget, "facility", features=X), one row of numbers a document',
+        )
+    return X
+
+
+def _some(X: Array | None, at: NDArray[np.int64]) -> Array | None:
+    return None if X is None else X[at]
+
+
+def _budgets(groups: Any, cost: Array, budget: float, quotas: Mapping[Any, float] | None) -> Array:
+    """Return the budget of every group, in the order of their names."""
+    names, of = np.unique(groups, return_inverse=True)
+    room = np.bincount(of, cost)
+    if quotas is None:
+        return np.asarray(room / cost.sum() * budget)
+    wanted = np.array([float(quotas.get(n, 0.0)) for n in names.tolist()])
+    unknown = set(quotas) - set(names.tolist())
+    if unknown or (wanted < 0).any() or not wanted.sum() > 0:
+        raise BadInput(
+            f"pick: quotas {dict(quotas)} for the groups {names.tolist()[:10]}.",
+            cure="name a share, at least 0, for groups that exist",
+        )
+    asked = wanted > 0
+    out = np.zeros(len(names))
+    if room[asked].sum() >= budget:
+        out[asked] = cap_shares(wanted[asked] / wanted.sum(), room[asked] / budget) * budget
+    else:  # all there is of them, and the rest from the others
+        out[asked] = room[asked]
+        out[~asked] = room[~asked] / room[~asked].sum() * (budget - room[asked].sum())
+    return out
+
+
 def _draws(ids: Any, n: int, seed: int) -> Array:
     """Return a uniform number for each document, from the seed and its id alone."""
     key = np.uint64(derive(seed, "pick") % (1 << 64))
@@ -134,9 +215,18 @@ def _draws(ids: Any, n: int, seed: int) -> Array:
 
 
 def _one(
-    s: Array, cost: Array, budget: float, how: str, temperature: float | None, u: Array
+    s: Array,
+    cost: Array,
+    budget: float,
+    how: str,
+    temperature: float | None,
+    u: Array,
+    features: Array | None,
 ) -> tuple[NDArray[np.int64], float]:
     T = 0.0
+    if features is not None:
+        order = facility_order(features, _relevance(s), cost, budget)
+        return _fitting(order, cost, budget), T
     if how == "gumbel":
         k = min(len(s), max(1, round(budget / cost.mean())))
         T = temperature if temperature is not None else fair_temperature(s, min(2 * k, len(s)))
@@ -156,6 +246,12 @@ def _one(
         key = s
     order = np.lexsort((u, -key))
     return _fitting(order, cost, budget), float(T)
+
+
+def _relevance(s: Array) -> Array:
+    """Return weights at least 0: equal scores weigh alike."""
+    spread = s - s.min()
+    return spread / spread.mean() if spread.any() else np.ones(len(s))
 
 
 def _fitting(order: NDArray[np.int64], cost: Array, budget: float) -> NDArray[np.int64]:

@@ -199,14 +199,16 @@ def test_a_tiny_target_is_said_to_be_tiny(folder):
     assert any(f.code == "S101" for f in found.verdict.findings)
 
 
-def test_greedy_matching_is_left_out_where_it_would_not_fit(folder, monkeypatch):
-    monkeypatch.setattr(select_pool, "SHORTLIST", 100)
-    found = chosen(folder)
-    assert any(f.code == "S103" for f in found.verdict.findings)
-    assert "greedy_matching" not in {r["rule"] for r in found.table}
-    with pytest.raises(BadInput, match="cannot be used here") as caught:
-        chosen(folder, rule="greedy_matching")
-    assert "--method auto" in caught.value.cure
+def test_greedy_matching_in_blocks_is_as_good(folder, monkeypatch):
+    whole = chosen(folder, rule="greedy_matching")
+    monkeypatch.setattr(select_pool, "BLOCK", 300)
+    notes = []
+    cut = chosen(folder, rule="greedy_matching", out=folder / "cut", note=notes.append)
+    assert "matching block 3 of 3" in notes or any("of" in n and "block 3" in n for n in notes)
+    far = [f.table[-1]["perplexity, proof"] for f in (whole, cut)]
+    assert far[1] < 1.1 * far[0]
+    tokens = [f.table[-1]["tokens"] for f in (whole, cut)]
+    assert 0.9 * tokens[0] < tokens[1] <= 0.1 * 850 * 80
 
 
 def test_places_of_the_pool_are_gathered_in_order(folder):

@@ -84,6 +84,19 @@ class Docs:
         )
         return np.frombuffer(found, dtype="<u8").astype(np.uint64)
 
+    def pieces(self, size: int = 1 << 20) -> Iterator[Docs]:
+        """Cut into batches of about `size` bytes, as views without ids.
+
+        For what takes many times the memory of its text.
+        """
+        at = 0
+        while at < len(self):
+            end = int(np.searchsorted(self.starts, self.starts[at] + size, side="right")) - 1
+            end = max(end, at + 1)
+            starts = self.starts[at : end + 1]
+            yield Docs(self.data[starts[0] : starts[-1]], starts - starts[0], ())
+            at = end
+
     def take(self, rows: NDArray[Any]) -> Docs:
         """Return some of the documents, in the order of `rows`."""
         parts = [self.data[self.starts[i] : self.starts[i + 1]].tobytes() for i in rows.tolist()]

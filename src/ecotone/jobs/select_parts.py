@@ -24,7 +24,7 @@ from ecotone.data.doc_records import Records, read_records
 from ecotone.data.docs import Docs, joined
 from ecotone.select._grams import add, weigh
 
-LONGEST = 20_000  # bytes of a document that a classifier is fitted on
+LONGEST = 4_000  # characters of a document that a classifier is fitted on
 SHOWN = 3  # lines without a document that a message shows
 
 

@@ -32,12 +32,12 @@ from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
 RULES = ("random", "dsir", "classifier_odds", "greedy_matching")
-PAIRS = 10_000  # documents of the pool that a classifier is fitted on
+PAIRS = 2_000  # documents of the pool that a classifier is fitted on
 JUDGED = 1_000_000  # tokens of a choice that a language model is counted on
-SHORTLIST, TIMES = 4_000_000, 2.0  # most tokens greedy matching is run on; budgets of them
+BLOCK, TIMES = 1_500_000, 2.0  # tokens greedy matching looks at at once; budgets of them in all
 DRAWS = 3  # random choices to beat
 REPEATED = 0.05  # share of near-copies in what was kept above which a finding says so
-SHOWN = 2_000  # documents of a side that the report looks at
+SHOWN = 1_000  # documents of a side that the report looks at
 LEAST = 200  # target tokens below which a finding says so
 
 
@@ -147,11 +147,7 @@ class _Job:
         self._count()
         scores = self._score()
         rules = RULES if rule == "auto" else tuple(dict.fromkeys(("random", rule)))
-        asked = {name: self._rows(name, scores) for name in rules}
-        chosen = {name: rows for name, rows in asked.items() if rows is not None}
-        if rule != "auto" and rule not in chosen:
-            raise BadInput(f"{rule} cannot be used here: {self.findings[-1].says}.",
-                           cure="--method auto, or a smaller --take")  # fmt: skip
+        chosen = {name: self._rows(name, scores) for name in rules}
         table, best, verdict = self._judge(chosen, rule)
         kept = best if verdict.decision == "adapt" else "random"
         ledger = self._write(chosen[kept], scores)
@@ -256,24 +252,28 @@ class _Job:
         """Tokens to take."""
         return self.share * float(self.lengths.sum())
 
-    def _rows(self, name: str, scores: dict[str, Array]) -> NDArray[np.int64] | None:
-        """Return the places of what a rule chooses; None where it would not fit into memory."""
+    def _rows(self, name: str, scores: dict[str, Array]) -> NDArray[np.int64]:
+        """Return the places of what a rule chooses.
+
+        Greedy matching looks at the surest twice the budget, in blocks that fit into memory: from
+        each it takes the part that looks most like the target, so that the whole does too.
+        """
         if name != "greedy_matching":
             return self._top(scores[name], self.budget)
-        wide = TIMES * self.budget
-        if wide > SHORTLIST:
-            self.findings.append(
-                Finding("S103", f"greedy matching was left out: its shortlist of {wide:,.0f} "
-                        f"tokens is above {SHORTLIST:,}", "a smaller --take")
-            )  # fmt: skip
-            return None
-        rows = np.sort(self._top(scores["classifier_odds"], wide))
-        docs = self._gathered(rows)
-        part = min(1.0, self.budget / max(float(self.lengths[rows].sum()), 1.0))
-        score = find(name, "select").load()(share=part, buckets=self.buckets)
-        order = score.fit(self.learn, docs).score(docs)
-        fits = min(self.budget, float(self.lengths[rows].sum()))
-        return rows[pick(order, fits, sizes=self.lengths[rows]).rows]
+        rows = np.sort(self._top(scores["classifier_odds"], TIMES * self.budget))
+        total = max(float(self.lengths[rows].sum()), 1.0)
+        part = min(1.0, self.budget / total)
+        block = np.cumsum(self.lengths[rows]) * max(1.0, np.ceil(total / BLOCK)) // (total + 1)
+        model = find(name, "select").load()(share=part, buckets=self.buckets)
+        model.fit(self.learn, self.sample)  # the pool is not looked at
+        taken = []
+        for b in np.unique(block):
+            mine = rows[block == b]
+            self.note(f"matching block {int(b) + 1} of {int(block[-1]) + 1}")
+            order = model.score(self._gathered(mine))
+            budget = part * float(self.lengths[mine].sum())
+            taken.append(mine[pick(order, budget, sizes=self.lengths[mine]).rows])
+        return np.concatenate(taken)
 
     def _model(self, rows: NDArray[np.int64]) -> Bigrams:
         """Count a bigram model on at most a million tokens of a choice."""

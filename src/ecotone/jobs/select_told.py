@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from ecotone.core.seeds import stream
 from ecotone.data.docs import Docs
@@ -16,8 +19,9 @@ from ecotone.select._near_pairs import join
 from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
-SAMPLE, SUBJECTS, BUCKETS = 600, 8, 1 << 14  # documents a side, clusters, buckets of grams
+SAMPLE, SUBJECTS, BUCKETS = 400, 8, 1 << 14  # documents a side, clusters, buckets of grams
 EXAMPLES, BEGINS, ALIKE = 6, 100, 0.8  # a side; characters shown; resemblance of near-copies
+WORD, VOCABULARY = re.compile(r"[^\W\d_]{3,}"), 20_000
 DOMAINS = 12  # shown; the others are added up
 
 
@@ -64,42 +68,55 @@ def by_subject(sides: Mapping[str, list[str]], seed: int) -> dict[str, Any] | No
     Clusters are found on samples of all sides together, after TF-IDF and 32 singular directions,
     and are named by the three words that are heaviest in them.
     """
-    from sklearn.cluster import KMeans
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.preprocessing import normalize
+    from scipy.cluster.vq import kmeans2
+    from scipy.sparse.linalg import svds
 
     texts = [t for side in sides.values() for t in side]
-    words = TfidfVectorizer(
-        max_features=20_000,
-        min_df=2,
-        max_df=0.5,
-        sublinear_tf=True,
-        token_pattern=r"(?u)[^\W\d_]{3,}",
-    )
-    try:
-        X = words.fit_transform(texts)
-    except ValueError:  # no word is left
-        return None
+    X, names = _tf_idf(texts)
     k = min(SUBJECTS, len(texts) // 20)
     if k < 2 or X.shape[1] <= 33:
         return None
-    Z = normalize(TruncatedSVD(32, random_state=seed).fit_transform(X))
-    found = KMeans(k, n_init=3, random_state=seed).fit_predict(Z)
-    names = np.array(words.get_feature_names_out())
+    rng = stream(seed, "report", "subjects")
+    Z = X @ svds(X, 32, random_state=rng)[2].T
+    Z /= np.maximum(np.linalg.norm(Z, axis=1, keepdims=True), 1e-12)
+    found = kmeans2(Z, k, minit="++", seed=rng)[1]
     overall = np.asarray(X.mean(axis=0)).ravel()
-    heavy = [
-        ", ".join(names[np.argsort(overall - np.asarray(X[found == c].mean(axis=0)).ravel())[:3]])
-        for c in range(k)
-    ]
+    used = np.unique(found)
+    heavy = {
+        c: ", ".join(
+            names[np.argsort(overall - np.asarray(X[found == c].mean(axis=0)).ravel())[:3]]
+        )
+        for c in used.tolist()
+    }
     owner = np.repeat(list(sides), [len(side) for side in sides.values()])
     columns = {
-        side: (np.bincount(found[owner == side], minlength=k) / max((owner == side).sum(), 1))
+        side: np.bincount(found[owner == side], minlength=k) / max((owner == side).sum(), 1)
         for side in sides
     }
-    order = np.argsort(-columns["kept"], kind="stable")
+    order = used[np.argsort(-columns["kept"][used], kind="stable")].tolist()
     ordered = {side: shares[order].tolist() for side, shares in columns.items()}
     return {"rows": [heavy[c] for c in order], "columns": ordered}
+
+
+def _tf_idf(texts: list[str]) -> tuple[sparse.csr_array, NDArray[np.str_]]:
+    """Return log counts times log rarities of words, rows of length 1, and the words.
+
+    Words have three letters or more and stand in two texts at least and in half of them at most;
+    the 20,000 that stand in most texts are taken.
+    """
+    counts = [Counter(WORD.findall(t.lower())) for t in texts]
+    often = Counter(w for c in counts for w in c)
+    fit = [(n, w) for w, n in often.items() if 2 <= n <= len(texts) / 2]
+    names = [w for _, w in sorted(fit, key=lambda p: (-p[0], p[1]))[:VOCABULARY]]
+    place = {w: i for i, w in enumerate(names)}
+    rows = [i for i, c in enumerate(counts) for w in c if w in place]
+    cells = [(place[w], (1 + np.log(n)) * np.log(len(texts) / often[w]))
+             for c in counts for w, n in c.items() if w in place]  # fmt: skip
+    columns, values = zip(*cells, strict=True) if cells else ((), ())
+    X = sparse.csr_array((values, (rows, columns)), shape=(len(texts), len(names)), dtype=float)
+    length = np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())
+    X = sparse.csr_array(sparse.diags_array(1 / np.maximum(length, 1e-12)) @ X)
+    return X, np.array(names, dtype=str)
 
 
 def divergence(target: Docs, docs: Docs) -> float:

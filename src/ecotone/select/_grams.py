@@ -93,6 +93,17 @@ def weigh(docs: Docs, weights: Array) -> tuple[Array, NDArray[np.int64]]:
     return np.asarray(total, dtype=np.float64), found.lengths
 
 
+def tables(docs: Docs, m: int) -> tuple[sparse.csr_array, NDArray[np.int64]]:
+    """Return `table` of documents, put together piece by piece, and their tokens, (n,).
+
+    On the way a table takes some fifty bytes a gram, in the end eight for every different one.
+    """
+    found = [tokens(piece) for piece in docs.pieces()]
+    counts = [table(f, m) for f in found] or [sparse.csr_array((0, m), dtype=np.int32)]
+    lengths = [np.zeros(0, dtype=np.int64), *(f.lengths for f in found)]
+    return sparse.vstack(counts, format="csr"), np.concatenate(lengths)
+
+
 def table(found: Tokens, m: int) -> sparse.csr_array:
     """Return the counts of grams by document and bucket, shape (n, m), int32."""
     n = len(found.starts) - 1

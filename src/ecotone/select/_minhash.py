@@ -16,7 +16,7 @@ not K.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -32,7 +32,6 @@ Places = NDArray[np.int64]
 EMPTY = np.uint32(0xFFFFFFFF)
 STEP = 0x9E3779B97F4A7C15  # odd: K rounds add K different numbers
 WIDTH, SLOTS = 5, 128
-PIECE = 1 << 20  # bytes that are tokenised at once
 BLOCK = 1 << 14  # rows of signatures read at once
 PAIRS = 1 << 13  # pairs compared at once
 
@@ -50,7 +49,7 @@ def signatures(docs: Docs, slots: int = SLOTS, width: int = WIDTH) -> Signatures
     """
     out = np.empty((len(docs), slots), dtype=np.uint32)
     at, compiled = 0, kernels()
-    for piece in pieces(docs):
+    for piece in docs.pieces():
         found, part = tokens(piece), out[at : at + len(piece)]
         if compiled is None:
             part[:] = _sketch_numpy(shingles(found, width), slots)
@@ -58,20 +57,6 @@ def signatures(docs: Docs, slots: int = SLOTS, width: int = WIDTH) -> Signatures
             compiled["sketch"](found.hashes, found.starts, width, part)
         at += len(piece)
     return out
-
-
-def pieces(docs: Docs, size: int = PIECE) -> Iterator[Docs]:
-    """Cut a batch into batches of about `size` bytes, as views: tokens take eight times the text.
-
-    Ids are left out.
-    """
-    at = 0
-    while at < len(docs):
-        end = int(np.searchsorted(docs.starts, docs.starts[at] + size, side="right")) - 1
-        end = max(end, at + 1)
-        starts = docs.starts[at : end + 1]
-        yield Docs(docs.data[starts[0] : starts[-1]], starts - starts[0], ())
-        at = end
 
 
 def shingles(found: Tokens, width: int = WIDTH) -> Tokens:
@@ -97,7 +82,7 @@ def shingles(found: Tokens, width: int = WIDTH) -> Tokens:
 def shingle_sets(docs: Docs, width: int = WIDTH) -> Tokens:
     """Return the set of shingles of every document: hashes in rising order, each once."""
     sets: list[Hashes] = []
-    for piece in pieces(docs):
+    for piece in docs.pieces():
         found = shingles(tokens(piece), width)
         sets += [np.unique(found.hashes[i:j]) for i, j in pairwise(found.starts.tolist())]
     return stacked_sets(sets)

@@ -10,7 +10,6 @@ from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 from ecotone.data.docs import Docs, as_docs, empty
 from ecotone.select._marks import Marks
-from ecotone.select._minhash import pieces
 from ecotone.select._near_pairs import copy_marks, first_places
 from ecotone.select._tokens import Hashes, tokens
 
@@ -111,7 +110,7 @@ def fingerprints(docs: Docs, by: By = "text") -> Hashes:
     if by == "text":
         return docs.fingerprints()
     found: list[Hashes] = [np.zeros(0, dtype=np.uint64)]
-    for piece in pieces(docs):
+    for piece in docs.pieces():
         hashes, starts = tokens(piece)
         # the eight bytes of every token, as if they were the text
         found.append(Docs(hashes.view(np.uint8), starts * 8, ()).fingerprints())

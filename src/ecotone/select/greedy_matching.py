@@ -11,9 +11,8 @@ from scipy import sparse
 from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 from ecotone.data.docs import joined
-from ecotone.select._grams import buckets_for, smoothed, table
+from ecotone.select._grams import buckets_for, smoothed, tables
 from ecotone.select._text import check_fitted, check_tokens, counted
-from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
 
@@ -80,8 +79,7 @@ class GreedyMatching:
     def score(self, docs: Any) -> Array:
         """Return the order of taking, first is highest: rounds left, or below 1 for the rest."""
         check_fitted(self, "p_")
-        found = tokens(joined(docs, "docs", least=1))
-        return self.order(table(found, len(self.p_)), found.lengths)
+        return self.order(*tables(joined(docs, "docs", least=1), len(self.p_)))
 
     def order(self, counts: sparse.csr_array, lengths: NDArray[np.int64]) -> Array:
         """Return the same for counts (n, m) and tokens (n,) of documents."""

@@ -16,7 +16,8 @@ best). "eff." is the share of effective rows. Memory is what the fit adds to the
 The peer's KLIEP stops after two steps of the size of a rounding error (tol=0.05: ours, stopped
 early too, no worse than that); its discriminator is fitted
 and asked on the same rows once (and its weights are inverted), where ours judges every row by a
-fit without its fold.
+fit without its fold. The peer takes one nearest neighbour, ours by default twice the root of the
+rows; "one" is the peer's way.
 """
 
 from __future__ import annotations
@@ -70,6 +71,12 @@ CASES = {
     "nearest_neighbour_reweight": (
         "nearest_neighbour_reweight",
         {},
+        "NearestNeighborReweightAdapter",
+        {"laplace_smoothing": True},
+    ),
+    "nearest_neighbour_reweight, one": (
+        "nearest_neighbour_reweight",
+        {"n_neighbours": 1},
         "NearestNeighborReweightAdapter",
         {"laplace_smoothing": True},
     ),

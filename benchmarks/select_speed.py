@@ -6,8 +6,8 @@ The pool is text of this machine (documentation, headers, scripts under /usr), r
 order until it has that many megabytes of JSON lines (default 60); the target is manual pages. Each
 side runs in a process of its own: fit and weigh, one thread. The peer is data-selection (DSIR).
 "seconds" are CPU seconds without imports; ours are also given with parquet, and without numba.
-Two processes: the same kernel on separate data, one and then two at a time, is the machine's
-ceiling; beside it what `ecotone.engine.pool` reaches with two workers.
+Two processes: the counting pass on separate data, one and then two at a time, is the machine's
+ceiling; beside it what two workers of one job reach, their start counted in.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ KINDS = {"", ".txt", ".md", ".rst", ".h", ".hpp", ".py", ".pl", ".pm", ".sh", ".
 PIECE = 4_000
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 PRIOR = 0.1
+TIMES = 16  # copies of the pool that two workers share
 
 
 def texts(root: str, most: int) -> list[str]:
@@ -127,36 +128,50 @@ def side(name: str, folder: Path) -> None:
 
 
 def both(folder: Path) -> None:
-    """Print what two processes reach: on separate data, and as two workers of one job."""
+    """Print what two processes reach: on separate data, and as two workers of one job.
 
-    def start(n: int) -> float:
+    The work is the counting pass over `TIMES` copies of the pool; a job's time holds the start of
+    its workers.
+    """
+    halves = [folder / f"half-{i}" for i in range(2)]
+    for half in halves:
+        half.mkdir()
+        for k in range(TIMES // 2):
+            os.link(folder / "pool.jsonl", half / f"{k}.jsonl")
+    job = [sys.executable, __file__, "job"]
+
+    def seconds(commands: list[list[str]]) -> float:
         began = time.perf_counter()
-        jobs = [subprocess.Popen(
-            [sys.executable, __file__, "side", "jsonl", str(folder)], env=ONE_THREAD,
-            stdout=subprocess.DEVNULL) for _ in range(n)]  # fmt: skip
-        for job in jobs:
-            job.wait()
+        jobs = [subprocess.Popen(c, env=ONE_THREAD, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL) for c in commands]  # fmt: skip
+        for j in jobs:
+            j.wait()
         return time.perf_counter() - began
 
-    one, two = start(1), start(2)
-    print(f"ceiling: two processes on separate data do {2 * one / two:.2f} times the work of one")
-    walls = {}
-    for workers in (1, 2):
-        from ecotone.core.run import Manifest, Run
-        from ecotone.data.doc_files import DocFiles
-        from ecotone.engine import pool as engine
+    one = seconds([[*job, str(halves[0]), "1"]])
+    two = seconds([[*job, str(h), "1"] for h in halves])
+    ceiling = 2 * one / two
+    alone, shared = (seconds([[*job, str(folder), n]]) for n in ("1", "2"))
+    print(f"ceiling: two processes on separate data do {ceiling:.2f} times the work of one")
+    print(f"one job: two workers do {alone / shared:.2f} times the work of one, "
+          f"{alone / shared / ceiling:.0%} of the ceiling")  # fmt: skip
 
-        with tempfile.TemporaryDirectory() as out:
-            run = Run.open(out, Manifest("bench", "select", {}, {}, workers))
-            parts = DocFiles(folder / "pool.jsonl").parts(size=8 << 20)
-            given = [{"part": p.__dict__, "number": i, "text_field": "text", "buckets": 16384,
-                      "sample": 10, "strict": False, "_folder": str(run.artifacts)}
-                     for i, p in enumerate(parts)]  # fmt: skip
-            began = time.perf_counter()
-            task = "ecotone.jobs.select_parts:count_part"
-            engine.map(task, given, run, workers=workers, quiet=True)
-            walls[workers] = time.perf_counter() - began
-    print(f"one job: two workers do {walls[1] / walls[2]:.2f} times the work of one")
+
+def job(folder: Path, workers: int) -> None:
+    """Count all pools below a folder, as `ecotone select` does."""
+    from ecotone.core.run import Manifest, Run
+    from ecotone.data.doc_files import DocFiles
+    from ecotone.engine import pool as engine
+
+    parts = [p for f in sorted(folder.rglob("*.jsonl")) if f.parent.name.startswith("half")
+             or folder.name.startswith("half") for p in DocFiles(f).parts()]  # fmt: skip
+    with tempfile.TemporaryDirectory() as out:
+        run = Run.open(out, Manifest("bench", "select", {}, {}, workers))
+        given = [{"part": p.__dict__, "number": i, "text_field": "text", "buckets": 16384,
+                  "sample": 10, "strict": False, "_folder": str(run.artifacts)}
+                 for i, p in enumerate(parts)]  # fmt: skip
+        task = "ecotone.jobs.select_parts:count_part"
+        engine.map(task, given, run, workers=workers, quiet=True)
 
 
 def main() -> None:
@@ -192,5 +207,7 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) > 1 and sys.argv[1] == "side":
         side(sys.argv[2], Path(sys.argv[3]))
+    elif len(sys.argv) > 1 and sys.argv[1] == "job":
+        job(Path(sys.argv[2]), int(sys.argv[3]))
     else:
         main()

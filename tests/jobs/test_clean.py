@@ -19,6 +19,7 @@ from ecotone.cli.main import command
 from ecotone.core.errors import BadInput
 from ecotone.data.doc_files import DocFiles
 from ecotone.jobs import clean_sides
+from ecotone.jobs.again import rerun
 from ecotone.jobs.clean_pool import clean_pool
 from ecotone.select.contamination import Contamination
 from ecotone.select.near_duplicates import NearDuplicates
@@ -188,3 +189,10 @@ def test_bad_input_says_what_would_be_right(folder):
         cleaned(folder, strict=True)
     done = CliRunner().invoke(command, ["clean", str(folder / "pool"), "-p", "threshold=1"])
     assert "near_duplicates.threshold" in str(done.exception)
+
+
+def test_a_run_that_cannot_be_repeated_says_how_it_was_made(folder):
+    found = cleaned(folder, filters=("exact_duplicates",), command="ecotone clean pool")
+    with pytest.raises(BadInput, match="names the place") as caught:
+        rerun(found.run.path)
+    assert caught.value.cure == "ecotone clean pool"

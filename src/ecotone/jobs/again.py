@@ -63,7 +63,9 @@ def rerun(
 def _why(manifest: Manifest) -> str:
     if manifest.verb in ("tokens", "trials"):
         return f"{manifest.verb} are a part of another run, which makes them when it needs them."
-    return "its input was a table of finished runs, which a manifest does not hold."
+    if manifest.verb in ("mix", "shift"):
+        return "its input was a table of finished runs, which a manifest does not hold."
+    return "a manifest holds fingerprints of its input, not the place; its command names the place."
 
 
 def _reopened(manifest: Manifest) -> Corpus:

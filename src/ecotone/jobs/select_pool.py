@@ -175,9 +175,10 @@ class _Job:
         rows = {"pool": whole, "random": chosen["random"], "kept": chosen[kept],
                 "dropped": np.flatnonzero(self.usable & ~mask)}  # fmt: skip
         self.note("looking at what was kept")
-        sides = {
-            side: self._gathered(told.drawn(r, SHOWN, self.seed, side)) for side, r in rows.items()
-        }
+        some = {side: told.drawn(r, SHOWN, self.seed, side) for side, r in rows.items()}
+        every = np.unique(np.concatenate(list(some.values())))
+        docs = self._gathered(every)  # one pass over the pool for all of them
+        sides = {side: docs.take(np.searchsorted(every, r)) for side, r in some.items()}
         command = self.run.manifest.command
         return {
             "kind": "select", "title": f"Documents for {self.name}", "version": __version__,

@@ -191,7 +191,7 @@ def test_a_hash_alone_marks_nothing():
 
 
 def test_an_item_with_little_to_say_is_named_and_not_looked_for():
-    plain, joined = "What is the capital of France?", "What is the capital of France? Paris"
+    plain, joined = "What is the capital of it?", "What is the capital of it? Paris"
     model = Contamination().fit([plain, joined])
     assert model.unchecked_ == ("0",)
     assert [f.code for f in model.findings()] == ["S121"]

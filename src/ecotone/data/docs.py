@@ -84,17 +84,17 @@ class Docs:
         )
         return np.frombuffer(found, dtype="<u8").astype(np.uint64)
 
-    def pieces(self, size: int = 1 << 20) -> Iterator[Docs]:
-        """Cut into batches of about `size` bytes, as views without ids.
+    def pieces(self, size: int = 1 << 20, most: int | None = None) -> Iterator[Docs]:
+        """Cut into batches of about `size` bytes and at most `most` documents, as views.
 
         For what takes many times the memory of its text.
         """
         at = 0
         while at < len(self):
             end = int(np.searchsorted(self.starts, self.starts[at] + size, side="right")) - 1
-            end = max(end, at + 1)
+            end = min(max(end, at + 1), len(self) if most is None else at + most)
             starts = self.starts[at : end + 1]
-            yield Docs(self.data[starts[0] : starts[-1]], starts - starts[0], ())
+            yield Docs(self.data[starts[0] : starts[-1]], starts - starts[0], self.ids[at:end])
             at = end
 
     def take(self, rows: NDArray[Any]) -> Docs:

@@ -199,14 +199,18 @@ class _Job:
         found = self._over_parts(
             "count_part", "reading", buckets=self.buckets, sample=sample, strict=self.files.strict
         )
-        held = [parts_of.load(self._file("counts", i)) for i in range(len(self.parts))]
-        self.lengths = np.concatenate([h["lengths"] for h in held]).astype(np.int64)
+        self.grams, self.sample = np.zeros(self.buckets, dtype=np.int64), list[str]()
+        lengths, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
+        for i in range(len(self.parts)):  # one at a time: the grams of each are a megabyte or two
+            held = parts_of.load(self._file("counts", i))
+            self.grams += held["grams"]
+            self.sample += orjson.loads(held["sample"].tobytes())
+            lengths.append(held["lengths"].astype(np.int64))
+            columns.append(held["keys"])
+        self.lengths, keys = np.concatenate(lengths), np.concatenate(columns)
         if len(self.lengths) == 0:
             raise empty("pool")
-        self.starts = np.cumsum([0, *(len(h["lengths"]) for h in held)])
-        self.grams = sum((h["grams"] for h in held), np.zeros(self.buckets, dtype=np.int64))
-        self.sample = [t for h in held for t in orjson.loads(h["sample"].tobytes())]
-        keys = np.concatenate([h["keys"] for h in held])
+        self.starts = np.cumsum([len(n) for n in lengths])
         first = np.zeros(len(keys), dtype=bool)
         first[np.unique(keys, return_index=True)[1]] = True
         self.keys, self.copy = keys, ~first
@@ -230,6 +234,7 @@ class _Job:
         dsir.fit_counts(counted(self.learn, self.buckets, "target"), whole)
         self.note("learning what tells the target from the pool")
         odds = find("classifier_odds", "select").load()().fit(self.learn, self.sample)
+        del self.sample[1:]  # megabytes that nobody needs any more
         parts_of.save(
             self.run.artifacts / "model.npz", log_ratio=dsir.log_ratio_, weights=odds.weights_,
             offset=np.array([odds.offset_]),
@@ -266,7 +271,7 @@ class _Job:
         part = min(1.0, self.budget / total)
         block = np.cumsum(self.lengths[rows]) * max(1.0, np.ceil(total / BLOCK)) // (total + 1)
         model = find(name, "select").load()(share=part, buckets=self.buckets)
-        model.fit(self.learn, self.sample)  # the pool is not looked at
+        model.fit(self.learn, self.sample[:1])  # the pool is not looked at
         taken = []
         for b in np.unique(block):
             mine = rows[block == b]

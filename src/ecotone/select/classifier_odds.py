@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 from ecotone.data.docs import Docs, as_docs, empty
 from ecotone.select._grams import table
+from ecotone.select._sample import drawn
 from ecotone.select._text import check_fitted
 from ecotone.select._tokens import tokens
 
@@ -66,7 +66,7 @@ class ClassifierOdds:
         counts = []
         for what, texts in (("target", target), ("pool", pool)):
             before = len(rows)
-            rows += [self._features(b) for b in drawn(as_docs(texts, what))]
+            rows += [self._features(b) for b in drawn(as_docs(texts, what), MOST, BYTES).pieces()]
             counts.append(sum(r.shape[0] for r in rows[before:]))
             if not counts[-1]:
                 raise empty(what)
@@ -113,18 +113,3 @@ def _logistic(X: sparse.csr_array, sign: Array, weight: Array) -> tuple[Array, f
         options={"maxiter": 500, "gtol": 1e-5 * float(weight.mean()), "ftol": 1e-12},
     )  # fmt: skip
     return found.x[:-1], float(found.x[-1])
-
-
-def drawn(batches: Iterable[Docs]) -> list[Docs]:
-    """Return about `MOST` documents or `BYTES`, drawn by their texts: order does not say which.
-
-    They come in pieces: a table of counts takes ten times the memory of its text.
-    """
-    sizes = [(len(b), len(b.data)) for b in batches]
-    total, size = (max(sum(x), 1) for x in zip(*(sizes or [(0, 0)]), strict=True))
-    share = min(1.0, MOST / total, BYTES / size)
-    if share == 1.0:
-        return [p for b in batches for p in b.pieces()]
-    limit = np.uint64(int(share * (1 << 32)))
-    kept = (b.take(np.flatnonzero(b.fingerprints() >> np.uint64(32) < limit)) for b in batches)
-    return [p for b in kept for p in b.pieces()]

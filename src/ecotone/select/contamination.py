@@ -44,7 +44,7 @@ class Contamination:
         Words in a row. An item with fewer must be held whole.
     most : int, default 10
         Documents in which a run may stand and still be evidence.
-    distinct : int, default 4
+    distinct : int, default 3
         Different words of four bytes or more that a run needs. Items without such a run are not
         looked for: `findings` names them.
 
@@ -78,7 +78,7 @@ class Contamination:
     ([False, True], {1: '0'}, 'a FARMER')
     """
 
-    def __init__(self, *, n: int = 13, most: int = 10, distinct: int = 4) -> None:
+    def __init__(self, *, n: int = 13, most: int = 10, distinct: int = 3) -> None:
         self.n = n
         self.most = most
         self.distinct = distinct
@@ -94,7 +94,7 @@ class Contamination:
         if self.n < 2 or self.most < 1 or self.distinct < 1:
             raise BadInput(
                 f"Contamination: n is {self.n}, most is {self.most}, distinct is {self.distinct}.",
-                cure="n=13, most=10, distinct=4",
+                cure="n=13, most=10, distinct=3",
             )
         check_documents(items=items)
         self._sought: Passages = passages(as_docs(items, "items"), self.n, self.distinct)

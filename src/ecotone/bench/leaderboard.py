@@ -102,8 +102,13 @@ def _chooser(name: str, results: Rows, oracle: NDArray[Any]) -> dict[str, Any]:
 
     gains, alike = [], []
     for r in results:
-        ways = [w for w, seen in r["seen"].items() if np.isfinite(seen.get(name, np.nan))]
-        liked = np.array([r["seen"][w][name] for w in ways])
+        # a score that could not judge a model is None once it has been written as JSON
+        said = {w: seen.get(name) for w, seen in r["seen"].items()}
+        ways = [w for w, value in said.items() if value is not None and np.isfinite(value)]
+        if not ways:
+            gains.append(0.0)
+            continue
+        liked = np.array([said[w] for w in ways])
         true = np.array([r["scores"][w] for w in ways])
         gains.append(true[liked.argmax()] - r["scores"][PLAIN])
         if np.ptp(liked) > 0 and np.ptp(true) > 0:

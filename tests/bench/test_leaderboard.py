@@ -51,6 +51,16 @@ def test_a_chooser_gets_what_it_likes_and_the_oracle_the_best(monkeypatch):
     assert rows["a method at random"]["mean gain"] == pytest.approx((0.0 - 0.05 + 0.1025) / 3)
 
 
+def test_what_a_score_could_not_judge_is_not_picked(monkeypatch):
+    """No number is None once it was written as JSON."""
+    dumb = result("arms", 0.5, 0.45, 0.6, (0.3, 0.2, 0.1))
+    dumb["seen"]["tca"]["circular"] = None
+    silent = result("arms", 0.5, 0.45, 0.6, (None, None, None))
+    monkeypatch.setattr(board, "results_of", lambda *_, **__: [dumb, silent])
+    rows = {r["score"]: r for r in board.choosers("nowhere")}
+    assert rows["circular"]["mean gain"] == 0.0  # source_only, and nothing to go by
+
+
 def test_the_critical_difference_is_the_published_one():
     # Demsar (2006): 14 data sets, 4 classifiers, alpha .05: q = 2.569, CD = 1.25
     names = ["source_only", "coral", "tca", "kmm"]

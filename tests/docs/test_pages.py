@@ -31,11 +31,12 @@ WRITTEN = [
     for name in (
         "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/index.md", "docs/start.md",
         "docs/data.md", "docs/api.md", "docs/runs.md", "docs/errors.md", "docs/rooms/shift.md",
-        "docs/rooms/mix.md", "docs/rooms/select.md", "docs/rooms/rewrite.md",
+        "docs/rooms/mix.md", "docs/rooms/select.md", "docs/rooms/select-demo.md",
+        "docs/rooms/rewrite.md",
         "docs/rooms/align.md", "docs/design.md",
     )
 ]  # fmt: skip
-NOT_RUN = ("api.md", "CONTRIBUTING.md", "CHANGELOG.md", "index.md", "design.md")
+NOT_RUN = ("api.md", "select-demo.md", "CONTRIBUTING.md", "CHANGELOG.md", "index.md", "design.md")
 RUN = [p for p in WRITTEN if p.name not in NOT_RUN]
 
 
@@ -46,6 +47,11 @@ def short(path: Path) -> str:
 @pytest.mark.parametrize("path", RUN, ids=short)
 def test_blocks_run_and_say_what_is_written(page, path):
     assert page.run(path) >= 1
+
+
+@pytest.mark.real
+def test_the_page_on_real_text_runs(page):
+    assert page.run(ROOT / "docs" / "rooms" / "select-demo.md") >= 5
 
 
 def test_a_wrong_block_is_found(page, tmp_path):

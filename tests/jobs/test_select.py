@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -220,3 +221,31 @@ def test_places_of_the_pool_are_gathered_in_order(folder):
     assert got.ids == ["law.jsonl:4", "web.jsonl:1", "web.jsonl:501", "web.jsonl:650"]
     assert isinstance(got, Docs)
     assert Path(parts[0]["path"]).name == "law.jsonl"
+
+
+def test_a_pool_without_a_word_is_refused(folder):
+    for file in (folder / "pool").iterdir():
+        file.write_text('{"text": "\\u2003\\u2003"}\n' * 3)
+    with pytest.raises(BadInput, match="pool"):
+        chosen(folder)
+
+
+def test_tiny_neural_models_give_a_second_opinion(folder, monkeypatch):
+    pytest.importorskip("torch")
+    from ecotone.jobs import select_neural
+
+    monkeypatch.setattr(select_neural, "TOKENS", 20_000)
+    found = chosen(folder, rule="classifier_odds", neural=True)
+    losses = {r["rule"]: r["neural loss"] for r in found.table}
+    assert losses["classifier_odds"] < losses["random"] - 0.05
+    page = write_report(found.run.path)
+    assert "neural loss" in page.read_text()
+    # where the models see a difference the verdict stands, where they see none it does not
+    adapt = replace(found.verdict, decision="adapt", findings=())
+    wobble = 0.01 * np.arange(27.0).reshape(3, 9)
+    clear = {"random": 3.0 + wobble, "classifier_odds": 2.5 + wobble**2}
+    assert select_neural.second_opinion(adapt, clear, "classifier_odds")[0].decision == "adapt"
+    same = dict.fromkeys(losses, np.ones((3, 9)))
+    verdict, own = select_neural.second_opinion(adapt, same, "classifier_odds")
+    assert own.decision == verdict.decision != "adapt"
+    assert [f.code for f in verdict.findings] == ["S111"]

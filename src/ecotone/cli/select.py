@@ -42,6 +42,7 @@ class Share(click.ParamType):
     "--format", "form", default="jsonl", show_default=True, type=click.Choice(["jsonl", "parquet"]),
     help="Of the kept documents.",
 )  # fmt: skip
+@click.option("--neural", is_flag=True, help="Ask tiny neural models too; takes minutes.")
 @click.option("--strict", is_flag=True, help="Stop at a line that holds no document.")
 @options.text_field
 @options.seed
@@ -49,8 +50,8 @@ class Share(click.ParamType):
 @options.out
 @as_json
 def command(
-    pool: Path, target: Path, take: float, rule: str, form: str, strict: bool, text_field: str,
-    seed: int, workers: int | None, out: Path, as_json: bool,
+    pool: Path, target: Path, take: float, rule: str, form: str, neural: bool, strict: bool,
+    text_field: str, seed: int, workers: int | None, out: Path, as_json: bool,
 ) -> int:  # fmt: skip
     """Choose documents for a target, and prove it against random ones at equal tokens.
 
@@ -66,7 +67,7 @@ def command(
 
     found = select_pool(
         pool, target, share=take, rule=rule, text_field=text_field, strict=strict, form=form,
-        seed=seed, out=out, workers=workers, command=options.typed(),
+        neural=neural, seed=seed, out=out, workers=workers, command=options.typed(),
         note=lambda text: click.echo(text, err=True),
     )  # fmt: skip
     page = write(found.run.path)
@@ -94,12 +95,15 @@ def summary(facts: dict[str, Any]) -> str:
         "",
     ]
     columns = list(facts["table"][0])
-    cells = [
-        [f"{row[c]:,.1f}" if isinstance(row[c], float) else str(row[c]) for c in columns]
-        for row in facts["table"]
-    ]
+    cells = [[_cell(row[c], c) for c in columns] for row in facts["table"]]
     lines += [text_table([c.upper() for c in columns], cells), ""]
     lines += [f"{count:>12,}  {cause}" for cause, count in facts["ledger"].items()]
     for f in v["findings"]:
         lines += [f"{f['code']}      {f['says']}", f"          {f['cure']}"]
     return "\n".join([*lines, f"kept      {facts['kept']}", f"report    {facts['report']}"])
+
+
+def _cell(value: Any, column: str) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3f}" if column == "neural loss" else f"{value:,.1f}"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ecotone.core.verdict import Finding
@@ -105,15 +104,16 @@ def _signatures(
 ) -> NDArray[np.uint32]:
     """Put the signatures of both sides into one file, those of documents that are gone blank."""
     shape = len(old.keys) + len(pool.keys), permutations
-    whole = open_memmap(place, mode="w+", dtype=np.uint32, shape=shape)
     at = 0
-    for side in (old, pool):
-        for file in side.files:
-            some = np.load(file, mmap_mode="r")
-            whole[at : at + len(some)] = some
+    with place.open("wb") as out:  # a mapped file would count as memory while it is written
+        about = {"descr": "<u4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_2_0(out, about)
+        for file in old.files:
+            out.write(np.load(file).tobytes())
+        for file in pool.files:
+            some = np.load(file)
+            some[gone[at : at + len(some)]] = EMPTY
             at += len(some)
-    whole[len(old.keys) + np.flatnonzero(gone)] = EMPTY
-    whole.flush()
-    del whole
+            out.write(some.tobytes())
     found: NDArray[np.uint32] = np.load(place, mmap_mode="r")
     return found

@@ -27,7 +27,7 @@ from ecotone.jobs.select_proof import perplexity, proved, thirds
 from ecotone.select._grams import Counted, buckets_for
 from ecotone.select._lm import Bigrams
 from ecotone.select._pick import pick
-from ecotone.select._text import counted
+from ecotone.select._text import counted, no_token
 from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
@@ -68,9 +68,9 @@ class Selected:
 
 def select_pool(
     pool: Path | str, target: Path | str, *, share: float = 0.05, rule: str = "auto",
-    text_field: str = "text", strict: bool = False, form: str = "jsonl", seed: int = 0,
-    out: Path | str = "runs", workers: int | None = None, command: str = "",
-    note: Callable[[str], None] = lambda _: None,
+    text_field: str = "text", strict: bool = False, form: str = "jsonl",
+    neural: bool = False, seed: int = 0, out: Path | str = "runs",
+    workers: int | None = None, command: str = "", note: Callable[[str], None] = lambda _: None,
 ) -> Selected:  # fmt: skip
     """Choose a share of the tokens of a pool for a target.
 
@@ -91,6 +91,9 @@ def select_pool(
         See `ecotone.data.doc_files.DocFiles`.
     form : {"jsonl", "parquet"}
         How the kept documents are written.
+    neural : bool
+        Train tiny neural models on what the rules chose, too (the extra ``lm``, minutes): the
+        verdict is then *adapt* only if theirs is.
     seed, out, workers, command, note
         As everywhere.
 
@@ -107,9 +110,9 @@ def select_pool(
     wanted = joined(DocFiles(target, text_field=text_field, strict=strict), "target", least=1)
     inputs = {"target": DocFiles(target).fingerprint, "pool": files.fingerprint}
     params = {"share": share, "rule": rule, "text_field": text_field, "strict": strict,
-              "form": form}  # fmt: skip
+              "form": form, **({"neural": True} if neural else {})}  # fmt: skip
     run = Run.open(out, Manifest("select", rule, params, inputs, seed, command))
-    job = _Job(run, files, wanted, Path(target).name, share, form, seed, workers, note)
+    job = _Job(run, files, wanted, Path(target).name, share, form, neural, seed, workers, note)
     with engine.kept(workers):
         return job.done(rule)
 
@@ -119,10 +122,10 @@ class _Job:
 
     def __init__(
         self, run: Run, files: DocFiles, target: Docs, name: str, share: float, form: str,
-        seed: int, workers: int | None, note: Callable[[str], None],
+        neural: bool, seed: int, workers: int | None, note: Callable[[str], None],
     ) -> None:  # fmt: skip
         self.run, self.files, self.share, self.form, self.seed = run, files, share, form, seed
-        self.name, self.workers, self.note = name, workers, note
+        self.name, self.neural, self.workers, self.note = name, neural, workers, note
         self.parts = [p.__dict__ for p in files.parts()]
         self.learn, self.dev, self.test = thirds(target, seed)
         self.findings: list[Finding] = []
@@ -149,6 +152,8 @@ class _Job:
         rules = RULES if rule == "auto" else tuple(dict.fromkeys(("random", rule)))
         chosen = {name: self._rows(name, scores) for name in rules}
         table, best, verdict = self._judge(chosen, rule)
+        if self.neural:
+            verdict = self._second(chosen, table, best, verdict)
         kept = best if verdict.decision == "adapt" else "random"
         ledger = self._write(chosen[kept], scores)
         analysis = self._analysis(kept, best, chosen, table, ledger, verdict)
@@ -215,6 +220,8 @@ class _Job:
         first[np.unique(keys, return_index=True)[1]] = True
         self.keys, self.copy = keys, ~first
         self.usable = first & (self.lengths > 0)
+        if not self.usable.any():
+            raise no_token("pool")
         bad = sum(r["bad"] for r in found)
         if bad:
             shown = "; ".join(s for r in found for s in r["shown"])
@@ -243,15 +250,31 @@ class _Job:
         found = [parts_of.load(self._file("scores", i)) for i in range(len(self.parts))]
         random = find("random", "select").load()(seed=self.seed)
         return {
-            "dsir": np.concatenate([f["dsir"] for f in found]),
-            "classifier_odds": np.concatenate([f["classifier_odds"] for f in found]),
+            "dsir": np.concatenate([f["dsir"] for f in found]).astype(np.float32),
+            "classifier_odds": np.concatenate([f["classifier_odds"] for f in found]).astype(
+                np.float32
+            ),
             "random": random.of_fingerprints(self.keys),
         }
 
     def _top(self, score: Array, budget: float) -> NDArray[np.int64]:
-        at = np.flatnonzero(self.usable)
+        """Return the places of the best documents that fill a budget.
+
+        Only those that can be among them are sorted: a pool of millions has columns of megabytes.
+        """
+        usable = int(self.usable.sum())
+        total = float(self.lengths[self.usable].sum())
+        known, k = np.where(self.usable, score, -np.inf), 1000
+        k += int(2 * min(budget / max(total, 1.0), 1.0) * usable)
+        while True:
+            k = min(k, usable)
+            bar = np.partition(known, len(known) - k)[len(known) - k]
+            at = np.flatnonzero(known >= bar)
+            if k == usable or self.lengths[at].sum() > 1.5 * budget:
+                break
+            k *= 2
         fits = min(budget, float(self.lengths[at].sum()))
-        return at[pick(score[at], fits, sizes=self.lengths[at]).rows]
+        return at[pick(known[at], fits, sizes=self.lengths[at]).rows]
 
     @property
     def budget(self) -> float:
@@ -283,9 +306,26 @@ class _Job:
 
     def _model(self, rows: NDArray[np.int64]) -> Bigrams:
         """Count a bigram model on at most a million tokens of a choice."""
+        return Bigrams.fit([self._gathered(self._some(rows, JUDGED))])
+
+    def _some(self, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+        """Return documents of a choice with about so many tokens, drawn by their text."""
         part = rows[np.argsort(self.keys[rows])]
-        part = part[: max(1, int(np.searchsorted(np.cumsum(self.lengths[part]), JUDGED)))]
-        return Bigrams.fit([self._gathered(part)])
+        return part[: max(1, int(np.searchsorted(np.cumsum(self.lengths[part]), most)))]
+
+    def _second(
+        self, chosen: dict[str, NDArray[np.int64]], table: list[dict[str, Any]], best: str,
+        verdict: Verdict,
+    ) -> Verdict:  # fmt: skip
+        """Ask tiny neural models too; their losses join the table."""
+        from ecotone.jobs.select_neural import TOKENS, neural_losses, second_opinion
+
+        docs = {r: self._gathered(self._some(rows, TOKENS)) for r, rows in chosen.items()}
+        held = joined([self.dev, self.test])
+        losses = neural_losses(docs, held, self.run, seed=self.seed, workers=self.workers)
+        for row in table:
+            row["neural loss"] = float(losses[row["rule"]].mean())
+        return second_opinion(verdict, losses, best)[0]
 
     def _judge(
         self, chosen: dict[str, NDArray[np.int64]], rule: str

@@ -74,7 +74,11 @@ def _rules(analysis: Mapping[str, Any]) -> Section:
         "Perplexity of held-out target text under a model counted on what each rule chose; lower "
         "is better. One part of the held-out text chooses the rule, the other is its proof."
     )
-    columns = ("rule", "choosing", "proof", "documents", "tokens")
+    columns: tuple[str, ...] = ("rule", "choosing", "proof", "documents", "tokens")
+    if all("neural loss" in r for r in analysis["table"]):
+        columns = (*columns, "neural loss, nats")
+        both = zip(rows, analysis["table"], strict=True)
+        rows = [Row((*row.cells, f"{r['neural loss']:.3f}"), row.tone) for row, r in both]
     return Section("rules", "What was tried", (Prose(words), Table("Rules", columns, tuple(rows))))
 
 

@@ -20,6 +20,7 @@ from ecotone.report.blocks import (
     Section,
     Table,
 )
+from ecotone.report.phrases import about
 from ecotone.report.svg import Picture, Scale, hint, spread, tag, text
 
 _TONE: dict[str, Any] = {"adapt": "adapt", "keep": "keep", "cannot tell": "unsure"}
@@ -33,13 +34,8 @@ WIDTH, HEIGHT = 360.0, 340.0
 
 def document(analysis: Mapping[str, Any]) -> Document:
     """Return the whole report."""
-    about = (
-        f"ecotone {analysis.get('version', '')}".strip(),
-        str(analysis.get("made", "")).replace("T", " ").replace("Z", " UTC"),
-        f"target {analysis['target']}",
-    )
     sections = (_portfolio(analysis), _shift(analysis), _picture(analysis), _repeat(analysis))
-    return Document(analysis["title"], about, _headline(analysis), sections)
+    return Document(analysis["title"], about(analysis), _headline(analysis), sections)
 
 
 def _headline(analysis: Mapping[str, Any]) -> Headline:

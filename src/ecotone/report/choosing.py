@@ -19,6 +19,7 @@ from ecotone.report.blocks import (
     Table,
 )
 from ecotone.report.pairs import shares
+from ecotone.report.phrases import about
 
 _TONE: dict[str, Any] = {"adapt": "adapt", "keep": "keep", "cannot tell": "unsure"}
 _LEAD = {
@@ -30,16 +31,11 @@ _LEAD = {
 
 def document(analysis: Mapping[str, Any]) -> Document:
     """Return the whole report."""
-    about = (
-        f"ecotone {analysis.get('version', '')}".strip(),
-        str(analysis.get("made", "")).replace("T", " ").replace("Z", " UTC"),
-        f"target {analysis['target']}",
-    )
     sections = (
         _rules(analysis), _kept(analysis), _likeness(analysis), _examples(analysis),
         _ledger(analysis), _repeat(analysis),
     )  # fmt: skip
-    return Document(analysis["title"], about, _headline(analysis), sections)
+    return Document(analysis["title"], about(analysis), _headline(analysis), sections)
 
 
 def _headline(analysis: Mapping[str, Any]) -> Headline:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ecotone.report import tables
 from ecotone.report.schema import Analysis, Prediction
@@ -57,3 +59,12 @@ def middle(prediction: Prediction, what: str) -> float | None:
 def called(mixture: str) -> str:
     """Return what a mixture is called in tables."""
     return {"natural": DO_NOTHING, "mixture": "recommended"}.get(mixture, mixture)
+
+
+def about(analysis: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return version, time and target, for the head of a page."""
+    return (
+        f"ecotone {analysis.get('version', '')}".strip(),
+        str(analysis.get("made", "")).replace("T", " ").replace("Z", " UTC"),
+        f"target {analysis['target']}",
+    )

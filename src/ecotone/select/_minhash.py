@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecotone.data.docs import Docs
+from ecotone.select._numba import compiled
 from ecotone.select._tokens import PAIR, Hashes, Tokens, mixed, tokens
 
 Signatures = NDArray[np.uint32]
@@ -172,18 +172,6 @@ def _mapped(signatures: Signatures) -> mmap.mmap | None:
     return base if isinstance(base, mmap.mmap) else None
 
 
-@lru_cache(maxsize=1)
 def kernels() -> dict[str, Callable[..., Any]] | None:
     """Return the compiled passes, or None where numba (the extra ``fast``) is not installed."""
-    try:
-        from ecotone.select import _compiled_hygiene as compiled
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "numba":
-            return None
-        raise
-    return {
-        "sketch": compiled.sketch,
-        "agree": compiled.agree,
-        "common": compiled.common,
-        "unite": compiled.unite,
-    }
+    return compiled("_compiled_hygiene", "sketch", "agree", "common", "unite")

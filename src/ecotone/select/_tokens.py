@@ -13,13 +13,13 @@ compute the same 64 bits.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecotone.data.docs import Docs
+from ecotone.select._numba import compiled
 
 Hashes = NDArray[np.uint64]
 P = 0x9E3779B97F4A7C15  # odd
@@ -111,18 +111,6 @@ def pairs(found: Tokens) -> tuple[Hashes, NDArray[np.int64]]:
     return both[same], owner[1:][same]
 
 
-@lru_cache(maxsize=1)
 def kernels() -> dict[str, Callable[..., Any]] | None:
     """Return the compiled passes, or None where numba (the extra ``fast``) is not installed."""
-    try:
-        from ecotone.select import _compiled
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "numba":
-            return None
-        raise
-    return {
-        "tokens": _compiled.tokens,
-        "count": _compiled.count,
-        "weigh": _compiled.weigh,
-        "grams": _compiled.grams,
-    }
+    return compiled("_compiled", "tokens", "count", "weigh", "grams")

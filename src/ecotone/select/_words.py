@@ -13,13 +13,13 @@ The hash of the words :math:`h_1 \dots h_k` is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecotone.data.docs import Docs
+from ecotone.select._numba import compiled
 from ecotone.select._tokens import KIND, LOWER, WORD, P, mixed
 
 Hashes = NDArray[np.uint64]
@@ -185,13 +185,6 @@ def slices(docs: Docs, size: int = SLICE) -> Iterator[Docs]:
         first = last
 
 
-@lru_cache(maxsize=1)
 def kernels() -> dict[str, Callable[..., Any]] | None:
     """Return the compiled passes, or None where numba (the extra ``fast``) is not installed."""
-    try:
-        from ecotone.select import _compiled_words
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "numba":
-            return None
-        raise
-    return {"words": _compiled_words.words, "candidates": _compiled_words.candidates}
+    return compiled("_compiled_words", "words", "candidates")

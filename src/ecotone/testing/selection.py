@@ -84,7 +84,7 @@ def one_mark_a_document(method: Method) -> None:
 
 
 def cuts_move_no_mark(method: Method) -> None:
-    """The cut of batches moves no mark; another order drops as many."""
+    """Demand that the cut of batches moves no mark, and that another order drops as many."""
     _, pool = texts()
     marks = marked(method)
     cut = marked(method, [Docs.of(pool[:5]), Docs.of(pool[5:6]), Docs.of(pool[6:])])

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import time
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -74,19 +73,11 @@ def test_forms_are_forty():
 @pytest.mark.parametrize(
     "hard", ["Q: a\nA: b\n", "Q", "Q: ", "1. ", "**", " ", "\n", "a. ", "\n \n"]
 )
-def test_cost_grows_as_the_length(hard):
-    """A quadratic reader would take sixteen times as long for four times the text."""
-
-    def seconds(size):
-        text, spent = hard * (size // len(hard)), []
-        for _ in range(2):
-            start = time.process_time()
-            read_pairs(text)
-            pieces(text, 1000)
-            spent.append(time.process_time() - start)
-        return min(spent)
-
-    assert seconds(400_000) < 10 * seconds(100_000) + 0.05
+def test_a_long_hostile_text_comes_to_an_end(hard):
+    """A megabyte: a quadratic reader would not be back today."""
+    text = hard * (1_000_000 // len(hard))
+    assert all(p.question and p.answer for p in read_pairs(text))
+    assert "".join(pieces(text, 1000)) == text
 
 
 @given(st.text(st.sampled_from("ab. é\n\t\u2028"), max_size=300), st.integers(1, 40))

@@ -26,6 +26,7 @@ from ecotone.data.doc_files import DocFiles
 from ecotone.data.docs import empty
 from ecotone.engine import pool as engine
 from ecotone.jobs import clean_parts
+from ecotone.jobs._memory import give_back
 from ecotone.jobs.clean_sides import Side, near_copies
 from ecotone.jobs.select_parts import load, save
 from ecotone.select._near_pairs import first_places
@@ -111,6 +112,7 @@ def clean_pool(
     found = _kept(run)
     if found is None:
         job = _Job(run, own, text_field, strict, workers)
+        give_back()
         with engine.kept(workers):
             found = job.done(pool, existing, benchmark, form if write else "")
         write_json(run.artifacts / "clean.json", plain(facts(found)))

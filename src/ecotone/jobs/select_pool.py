@@ -23,6 +23,7 @@ from ecotone.data.docs import Docs, empty, joined
 from ecotone.engine import pool as engine
 from ecotone.jobs import select_parts as parts_of
 from ecotone.jobs import select_told as told
+from ecotone.jobs._memory import give_back
 from ecotone.jobs.select_proof import perplexity, proved, thirds
 from ecotone.select._grams import Counted, buckets_for
 from ecotone.select._lm import Bigrams
@@ -37,7 +38,7 @@ JUDGED = 1_000_000  # tokens of a choice that a language model is counted on
 BLOCK, TIMES = 1_500_000, 2.0  # tokens greedy matching looks at at once; budgets of them in all
 DRAWS = 3  # random choices to beat
 REPEATED = 0.05  # share of near-copies in what was kept above which a finding says so
-SHOWN = 1_000  # documents of a side that the report looks at
+SHOWN = 600  # documents of a side that the report looks at
 LEAST = 200  # target tokens below which a finding says so
 
 
@@ -113,6 +114,7 @@ def select_pool(
               "form": form, **({"neural": True} if neural else {})}  # fmt: skip
     run = Run.open(out, Manifest("select", rule, params, inputs, seed, command))
     job = _Job(run, files, wanted, Path(target).name, share, form, neural, seed, workers, note)
+    give_back()
     with engine.kept(workers):
         return job.done(rule)
 
@@ -216,6 +218,7 @@ class _Job:
         if len(self.lengths) == 0:
             raise empty("pool")
         self.starts = np.cumsum([len(n) for n in lengths])
+        del lengths, columns
         first = np.zeros(len(keys), dtype=bool)
         first[np.unique(keys, return_index=True)[1]] = True
         self.keys, self.copy = keys, ~first

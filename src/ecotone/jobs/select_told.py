@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 SAMPLE, SUBJECTS, BUCKETS = 400, 8, 1 << 14  # documents a side, clusters, buckets of grams
 EXAMPLES, BEGINS, ALIKE = 6, 100, 0.8  # a side; characters shown; resemblance of near-copies
 WORD, VOCABULARY = re.compile(r"[^\W\d_]{3,}"), 20_000
+ROWS = 1 << 16  # looked at once
 DOMAINS = 12  # shown; the others are added up
 
 
@@ -52,14 +53,22 @@ def by_length(
 ) -> dict[str, Any]:
     """Return the shares of documents by length, in powers of two of tokens."""
     sides = {"pool": lengths, "kept": lengths[kept], "target": target}
-    power = {k: np.floor(np.log2(np.maximum(v, 1))).astype(int) for k, v in sides.items()}
-    whole = np.concatenate(list(power.values()))
-    low, high = int(whole.min()), int(whole.max())
-    counts = {k: np.bincount(v - low, minlength=high - low + 1) for k, v in power.items()}
-    rows = [f"{2**p:,} to {2 ** (p + 1) - 1:,}" for p in range(low, high + 1)]
+    counts = {side: _powers(values) for side, values in sides.items()}
+    there = np.flatnonzero(np.sum(list(counts.values()), axis=0))
+    some = range(int(there[0]), int(there[-1]) + 1)
     return {
-        "rows": rows, "columns": {k: (c / max(c.sum(), 1)).tolist() for k, c in counts.items()}
-    }  # fmt: skip
+        "rows": [f"{2**p:,} to {2 ** (p + 1) - 1:,}" for p in some],
+        "columns": {k: (c[some] / max(c.sum(), 1)).tolist() for k, c in counts.items()},
+    }
+
+
+def _powers(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count numbers by their power of two, (63,); block by block, as a pool has millions."""
+    out = np.zeros(63, dtype=np.int64)
+    for i in range(0, len(lengths), ROWS):
+        part = np.maximum(lengths[i : i + ROWS], 1)
+        out += np.bincount(np.floor(np.log2(part)).astype(np.int64), minlength=63)
+    return out
 
 
 def by_subject(sides: Mapping[str, list[str]], seed: int) -> dict[str, Any] | None:

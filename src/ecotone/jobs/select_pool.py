@@ -33,8 +33,8 @@ from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
 RULES = ("random", "dsir", "classifier_odds", "greedy_matching")
-PAIRS = 2_000  # documents of the pool that a classifier is fitted on
-JUDGED = 1_000_000  # tokens of a choice that a language model is counted on
+PAIRS = 1_200  # documents of the pool that a classifier is fitted on
+JUDGED = 500_000  # tokens of a choice that a language model is counted on
 BLOCK, TIMES = 1_500_000, 2.0  # tokens greedy matching looks at at once; budgets of them in all
 DRAWS = 3  # random choices to beat
 REPEATED = 0.05  # share of near-copies in what was kept above which a finding says so
@@ -308,7 +308,7 @@ class _Job:
         return np.concatenate(taken)
 
     def _model(self, rows: NDArray[np.int64]) -> Bigrams:
-        """Count a bigram model on at most a million tokens of a choice."""
+        """Count a bigram model on at most half a million tokens of a choice."""
         return Bigrams.fit([self._gathered(self._some(rows, JUDGED))])
 
     def _some(self, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:

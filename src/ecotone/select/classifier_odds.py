@@ -17,7 +17,7 @@ from ecotone.select._text import check_fitted
 from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
-MOST, BYTES = 20_000, 3 << 20  # documents and bytes of a side that the classifier is fitted on
+MOST, BYTES = 20_000, 2 << 20  # documents and bytes of a side that the classifier is fitted on
 
 
 @method(
@@ -56,7 +56,7 @@ class ClassifierOdds:
         self.C = C
 
     def fit(self, target: Any, pool: Any) -> Self:
-        """Fit the classifier on about 20,000 documents or 3 MB of each side, at most."""
+        """Fit the classifier on about 20,000 documents or 2 MB of each side, at most."""
         if self.buckets < 2 or not self.C > 0:
             raise BadInput(
                 f"ClassifierOdds: buckets is {self.buckets}, C is {self.C}.",

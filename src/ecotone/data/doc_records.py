@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+import zstandard
 from numpy.typing import NDArray
 
+from ecotone.core.files import replacing
 from ecotone.data.doc_read import (
     Bad,
     Part,
@@ -131,3 +133,20 @@ def _record(line: bytes, text_field: str) -> tuple[str, dict[str, Any]]:
         return "", record if text and not text.isspace() else {}
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return second_look(line, text_field)
+
+
+def named(place: str, record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with an id: its own, beside which stands its place, or its place."""
+    return {**record, "place": place} if "id" in record else {"id": place, **record}
+
+
+def write_records(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Write records as JSON lines, compressed by Zstandard, whole or not at all."""
+    pack = zstandard.ZstdCompressor(level=3)
+    with (
+        replacing(path) as part,
+        part.open("wb") as file,
+        pack.stream_writer(file, closefd=False) as out,
+    ):
+        for record in records:
+            out.write(orjson.dumps(record, default=str) + b"\n")

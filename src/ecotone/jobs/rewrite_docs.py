@@ -8,9 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import orjson
-import zstandard
-
 from ecotone.core.corpus import Doc
 from ecotone.core.errors import BadInput
 from ecotone.core.files import plain, replacing, write_json
@@ -20,7 +17,7 @@ from ecotone.core.seeds import stream
 from ecotone.core.verdict import Finding
 from ecotone.data.doc_files import DocFiles
 from ecotone.data.doc_read import Bad, refused
-from ecotone.data.doc_records import read_records
+from ecotone.data.doc_records import named, read_records, write_records
 from ecotone.rewrite.asking import Ask, Generator
 from ecotone.rewrite.result import Rewritten
 
@@ -145,8 +142,8 @@ def _write(run: Run, docs: list[Doc], result: Rewritten, text_field: str) -> Non
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _lines(run.artifacts / "texts.jsonl.zst", _texts(docs, result, text_field))
-    _lines(run.artifacts / "examples.jsonl.zst", (e._asdict() for e in result.examples))
+    write_records(run.artifacts / "texts.jsonl.zst", _texts(docs, result, text_field))
+    write_records(run.artifacts / "examples.jsonl.zst", (e._asdict() for e in result.examples))
     outcome = [
         "rewritten" if d.id in result.docs else result.dropped.get(d.id, "untouched") for d in docs
     ]
@@ -165,19 +162,7 @@ def _write(run: Run, docs: list[Doc], result: Rewritten, text_field: str) -> Non
 def _texts(docs: list[Doc], result: Rewritten, text_field: str) -> Iterator[dict[str, Any]]:
     for d in docs:
         if d.id not in result.dropped:
-            own = {"place": d.id} if "id" in d.meta else {"id": d.id}
-            yield {**own, **d.meta, text_field: result.docs.get(d.id, d.text)}
-
-
-def _lines(path: Path, records: Iterator[dict[str, Any]]) -> None:
-    pack = zstandard.ZstdCompressor(level=3)
-    with (
-        replacing(path) as part,
-        part.open("wb") as file,
-        pack.stream_writer(file, closefd=False) as out,
-    ):
-        for record in records:
-            out.write(orjson.dumps(record, default=str) + b"\n")
+            yield named(d.id, {**d.meta, text_field: result.docs.get(d.id, d.text)})
 
 
 def facts(result: Rewritten) -> dict[str, Any]:

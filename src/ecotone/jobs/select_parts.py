@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 import orjson
-import zstandard
 from numpy.typing import NDArray
 
 from ecotone.core.errors import BadInput
 from ecotone.core.files import replacing
 from ecotone.core.method import find
 from ecotone.data.doc_read import Bad, Part, read, refused
-from ecotone.data.doc_records import Records, read_records
+from ecotone.data.doc_records import Records, named, read_records, write_records
 from ecotone.data.docs import Docs, joined
 from ecotone.select._grams import add, weigh
 
@@ -119,9 +118,6 @@ def gather(
     return joined(taken)
 
 
-FORMATS = ("jsonl", "parquet")
-
-
 def write_part(
     part: dict[str, Any], number: int, text_field: str, chosen: str, causes: list[str], form: str,
     folder: str,
@@ -139,8 +135,11 @@ def write_part(
     cause = columns.pop("cause")
     kept, ids = cause == 0, list[str]()
     found = _told_places(read_records(Part(**part), text_field, kept), ids)
-    write = _write_parquet if form == "parquet" else _write_lines
-    write(place / "kept", f"part-{number:05d}", found)
+    shard = place / "kept" / f"part-{number:05d}"
+    if form == "parquet":
+        _write_parquet(shard.with_suffix(".parquet"), found)
+    else:
+        write_records(shard.with_suffix(".jsonl.zst"), found)
     ledger = pa.table(
         {"id": ids, "weight": kept.astype(np.float32),
          "cause": pa.array([causes[c] for c in cause.tolist()]), **columns}
@@ -155,22 +154,10 @@ def _told_places(found: Iterator[Records], ids: list[str]) -> Iterator[dict[str,
     for places, records, _ in found:
         ids += places
         for place, record in records:
-            # a record that brings its own id keeps it; the ledger knows it by its place
-            yield {**record, "place": place} if "id" in record else {"id": place, **record}
+            yield named(place, record)
 
 
-def _write_lines(folder: Path, name: str, records: Iterator[dict[str, Any]]) -> None:
-    pack = zstandard.ZstdCompressor(level=3)
-    with (
-        replacing(folder / f"{name}.jsonl.zst") as path,
-        path.open("wb") as file,
-        pack.stream_writer(file, closefd=False) as shard,
-    ):
-        for record in records:
-            shard.write(orjson.dumps(record, default=str) + b"\n")
-
-
-def _write_parquet(folder: Path, name: str, records: Iterator[dict[str, Any]]) -> None:
+def _write_parquet(path: Path, records: Iterator[dict[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -179,10 +166,10 @@ def _write_parquet(folder: Path, name: str, records: Iterator[dict[str, Any]]) -
         table = pa.Table.from_pylist(rows)
     except pa.ArrowException as error:
         raise BadInput(
-            f"{name}: its records do not fit into one table ({error}).", cure="--format jsonl"
+            f"{path.stem}: its records do not fit into one table ({error}).", cure="--format jsonl"
         ) from None
-    with replacing(folder / f"{name}.parquet") as path:
-        pq.write_table(table, path)
+    with replacing(path) as part:
+        pq.write_table(table, part)
 
 
 KEPT, COPY, NO_TOKEN, LOWER = range(4)

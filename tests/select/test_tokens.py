@@ -35,11 +35,13 @@ def test_the_compiled_pass_is_its_numpy_twin(texts, m):
     pytest.importorskip("numba")
     docs = Docs.of(texts)
     weights = np.random.default_rng(0).normal(size=m)
+    levels = np.array([0.0, 0.7, 1.1])
 
     def all_passes():
         found = _tokens.tokens(docs)
         return (found.hashes, found.starts, _grams.count([docs], m).grams,
-                _grams.weigh(docs, weights)[0], _grams.table(found, m).toarray())  # fmt: skip
+                _grams.weigh(docs, weights)[0], _grams.table(found, m).toarray(),
+                *_grams.project(docs, weights, levels))  # fmt: skip
 
     one = all_passes()
     with pytest.MonkeyPatch.context() as patch:
@@ -49,7 +51,11 @@ def test_the_compiled_pass_is_its_numpy_twin(texts, m):
     for a, b in zip(one[:3], two[:3], strict=True):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_allclose(one[3], two[3], atol=1e-12)
-    np.testing.assert_array_equal(one[4], two[4])
+    for a, b in zip(one[4:], two[4:], strict=True):
+        np.testing.assert_array_equal(a, b)
+    level = levels[np.minimum(one[4], 2)]
+    np.testing.assert_allclose(one[5], level @ weights, atol=1e-12)
+    np.testing.assert_allclose(one[6], (level**2).sum(axis=1), atol=1e-12)
 
 
 def test_a_line_of_five_words_has_nine_grams():

@@ -68,7 +68,6 @@ def command(
     found = select_pool(
         pool, target, share=take, rule=rule, text_field=text_field, strict=strict, form=form,
         neural=neural, seed=seed, out=out, workers=workers, command=options.typed(),
-        note=lambda text: click.echo(text, err=True),
     )  # fmt: skip
     page = write(found.run.path)
     facts = {

@@ -1,4 +1,4 @@
-"""What one worker does with one part of a pool: count, score, gather, write.
+"""What one worker does with one part of a pool: count, score, collect, write.
 
 Results of a few numbers go back through the pool; columns, one number a document, are files of the
 run, so that memory holds one batch of text and never the pool.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,22 @@ def save(path: Path, **arrays: NDArray[Any]) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def load(path: Path) -> dict[str, NDArray[Any]]:
-    """Read what `save` wrote; nothing is unpickled."""
+def load(path: Path, *names: str) -> dict[str, NDArray[Any]]:
+    """Read what `save` wrote, all of it unless arrays are named; nothing is unpickled."""
     with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+        return {name: file[name] for name in names or file.files}
+
+
+def save_docs(path: Path, docs: Docs) -> None:
+    """Write documents whole."""
+    ids = np.frombuffer(orjson.dumps(list(docs.ids)), dtype=np.uint8)
+    save(path, data=docs.data, starts=docs.starts, ids=ids)
+
+
+def load_docs(path: Path) -> Docs:
+    """Read what `save_docs` wrote."""
+    held = load(path)
+    return Docs(held["data"], held["starts"], orjson.loads(held["ids"].tobytes()))
 
 
 def count_part(
@@ -116,6 +129,34 @@ def gather(
             taken.append(docs.take(wanted[low:high] - at))
             at += len(docs)
     return joined(taken)
+
+
+def collect_part(
+    part: dict[str, Any], number: int, text_field: str, name: str, folder: str
+) -> dict[str, Any]:
+    """Write the documents of this part that `collected` will be asked for.
+
+    The file ``NAME-rows.npz`` holds their places in the pool, ``every``, and where each part
+    begins, ``starts``.
+    """
+    place = Path(folder)
+    wanted = load(place / f"{name}-rows.npz", "every", "starts")
+    docs = gather([part], wanted["starts"][number : number + 2], wanted["every"], text_field)
+    save_docs(place / f"{name}-{number:05d}.npz", docs)
+    return {"docs": len(docs)}
+
+
+def collected(place: Path, name: str, rows: NDArray[np.int64]) -> Docs:
+    """Return documents that `collect_part` wrote, in the order of their places."""
+    wanted = load(place / f"{name}-rows.npz", "every", "starts")
+    every, starts, rows = wanted["every"], wanted["starts"], np.sort(rows)
+    found = []
+    for number, (a, b) in enumerate(pairwise(starts.tolist())):
+        mine = rows[np.searchsorted(rows, a) : np.searchsorted(rows, b)]
+        if len(mine):
+            at = np.searchsorted(every, mine) - np.searchsorted(every, a)
+            found.append(load_docs(place / f"{name}-{number:05d}.npz").take(at))
+    return joined(found)
 
 
 def write_part(

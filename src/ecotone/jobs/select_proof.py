@@ -9,9 +9,9 @@ from ecotone.core.errors import BadInput
 from ecotone.core.seeds import stream
 from ecotone.core.verdict import Finding, Verdict
 from ecotone.data.docs import Docs
-from ecotone.select._tokens import Tokens
 
 Array = NDArray[np.float64]
+SIDES = ("learn", "dev", "test")  # of a target, as `thirds` cuts it
 RESAMPLES = 1_000  # bootstraps of held-out documents
 SMALL = 0.01  # nats a token not worth a change
 
@@ -32,9 +32,9 @@ def thirds(target: Docs, seed: int) -> tuple[Docs, Docs, Docs]:
     return a, b, c
 
 
-def perplexity(log_likelihood: Array, found: Tokens) -> float:
+def perplexity(log_likelihood: Array, lengths: NDArray[np.int64]) -> float:
     """Return the perplexity of documents of which these are log likelihoods and tokens."""
-    return float(np.exp(-log_likelihood.sum() / max(found.lengths.sum(), 1)))
+    return float(np.exp(-log_likelihood.sum() / max(lengths.sum(), 1)))
 
 
 def proved(best: Array, random: Array, lengths: NDArray[np.int64], name: str, seed: int) -> Verdict:

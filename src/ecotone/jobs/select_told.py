@@ -1,4 +1,4 @@
-"""What the report of a choice shows: from where, how long, about what, how like the target."""
+"""What the report of a choice says of samples of text: about what, how like the target."""
 
 from __future__ import annotations
 
@@ -13,62 +13,15 @@ from scipy import sparse
 
 from ecotone.core.seeds import stream
 from ecotone.data.docs import Docs
+from ecotone.jobs.select_columns import drawn
 from ecotone.select._grams import add
 from ecotone.select._minhash import signatures
 from ecotone.select._near_pairs import join
-from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
 SAMPLE, SUBJECTS, BUCKETS = 400, 8, 1 << 14  # documents a side, clusters, buckets of grams
 EXAMPLES, BEGINS, ALIKE = 6, 100, 0.8  # a side; characters shown; resemblance of near-copies
 WORD, VOCABULARY = re.compile(r"[^\W\d_]{3,}"), 20_000
-ROWS = 1 << 16  # looked at once
-DOMAINS = 12  # shown; the others are added up
-
-
-def by_domain(
-    parts: list[dict[str, Any]], starts: NDArray[np.int64], lengths: NDArray[np.int64],
-    kept: NDArray[np.bool_],
-) -> dict[str, Any] | None:  # fmt: skip
-    """Return the shares of tokens by file or folder; None where there is only one."""
-    names = [p["shown"].partition("/")[0] for p in parts]
-    pool, mine = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-    for name, a, b in zip(names, starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        pool[name] += int(lengths[a:b].sum())
-        mine[name] += int(lengths[a:b][kept[a:b]].sum())
-    if len(pool) == 1:
-        return None
-    rows = sorted(pool, key=lambda n: -max(mine[n], pool[n]))
-    shown, rest = rows[:DOMAINS], rows[DOMAINS:]
-    out = {}
-    for column, counts in (("pool", pool), ("kept", mine)):
-        total = max(sum(counts.values()), 1)
-        values = [counts[n] / total for n in shown]
-        out[column] = [*values, *([sum(counts[n] for n in rest) / total] if rest else [])]
-    return {"rows": [*shown, *([f"{len(rest)} others"] if rest else [])], "columns": out}
-
-
-def by_length(
-    lengths: NDArray[np.int64], kept: NDArray[np.bool_], target: NDArray[np.int64]
-) -> dict[str, Any]:
-    """Return the shares of documents by length, in powers of two of tokens."""
-    sides = {"pool": lengths, "kept": lengths[kept], "target": target}
-    counts = {side: _powers(values) for side, values in sides.items()}
-    there = np.flatnonzero(np.sum(list(counts.values()), axis=0))
-    some = range(int(there[0]), int(there[-1]) + 1)
-    return {
-        "rows": [f"{2**p:,} to {2 ** (p + 1) - 1:,}" for p in some],
-        "columns": {k: (c[some] / max(c.sum(), 1)).tolist() for k, c in counts.items()},
-    }
-
-
-def _powers(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count numbers by their power of two, (63,); block by block, as a pool has millions."""
-    out = np.zeros(63, dtype=np.int64)
-    for i in range(0, len(lengths), ROWS):
-        part = np.maximum(lengths[i : i + ROWS], 1)
-        out += np.bincount(np.floor(np.log2(part)).astype(np.int64), minlength=63)
-    return out
 
 
 def by_subject(sides: Mapping[str, list[str]], seed: int) -> dict[str, Any] | None:
@@ -146,11 +99,6 @@ def near_copies(docs: Docs) -> float:
     return float((first != np.arange(len(first))).mean())
 
 
-def drawn(rows: NDArray[np.int64], n: int, seed: int, name: str) -> NDArray[np.int64]:
-    """Return at most n of the rows, drawn, in order."""
-    return np.sort(stream(seed, "report", name).permutation(rows)[:n])
-
-
 def examples(docs: Docs) -> list[dict[str, str]]:
     """Return how some documents begin, spread over all."""
     some = np.unique(np.linspace(0, max(len(docs) - 1, 0), EXAMPLES).astype(int)).tolist()
@@ -160,10 +108,7 @@ def examples(docs: Docs) -> list[dict[str, str]]:
     ]
 
 
-def told(
-    sides: Mapping[str, Docs], target: Docs, held: Docs, parts: list[dict[str, Any]],
-    starts: NDArray[np.int64], lengths: NDArray[np.int64], kept: NDArray[np.bool_], seed: int,
-) -> dict[str, Any]:  # fmt: skip
+def told(sides: Mapping[str, Docs], target: Docs, held: Docs, seed: int) -> dict[str, Any]:
     """Return the parts of the analysis that look at text.
 
     Parameters
@@ -171,15 +116,11 @@ def told(
     sides : mapping from "pool", "random", "kept" and "dropped" to samples of documents
     target, held : Docs
         Target text to learn from, and that which was held out.
-    parts, starts, lengths, kept
-        Of the whole pool.
     seed : int
     """
     some = drawn(np.arange(len(target)), SAMPLE, seed, "target")
     subjects = {side: sides[side].texts()[:SAMPLE] for side in ("pool", "kept")}
     return {
-        "domain": by_domain(parts, starts, lengths, kept),
-        "length": by_length(lengths, kept, tokens(target).lengths),
         "cluster": by_subject({**subjects, "target": target.take(some).texts()}, seed),
         "divergence": {s: divergence(held, sides[s]) for s in ("pool", "random", "kept")},
         "near copies": {s: near_copies(sides[s]) for s in ("pool", "random", "kept")},

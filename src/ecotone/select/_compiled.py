@@ -98,6 +98,44 @@ def weigh(data, starts, kind, lower, weights, out, lengths):
 
 
 @njit(nogil=True, cache=True)
+def project(data, starts, kind, lower, weights, levels, seen, met, dot, square):
+    """Put the sum of levels times weights of a document's buckets into `dot` (n,), and of squares.
+
+    The level of a bucket is that of its count. `seen` (m,) is zero and stays so; `met` (m,) is for
+    the buckets of one document, in the order in which they are met.
+    """
+    m, most = uint64(len(weights)), len(levels) - 1
+    for i in range(len(starts) - 1):
+        j, end = starts[i], starts[i + 1]
+        last, k, different = uint64(0), 0, 0
+        while j < end:
+            if kind[data[j]] == 0:
+                j += 1
+                continue
+            h, j = _token(data, j, end, kind, lower)
+            b = ((h >> S32) * m) >> S32
+            if seen[b] == 0:
+                met[different] = b
+                different += 1
+            seen[b] += 1
+            if k > 0:
+                both = (last * PAIR + h) * SPREAD
+                b = ((both >> S32) * m) >> S32
+                if seen[b] == 0:
+                    met[different] = b
+                    different += 1
+                seen[b] += 1
+            last = h
+            k += 1
+        for d in range(different):
+            b = met[d]
+            level = levels[min(seen[b], most)]
+            dot[i] += level * weights[b]
+            square[i] += level * level
+            seen[b] = 0
+
+
+@njit(nogil=True, cache=True)
 def grams(hashes, starts, buckets, out, out_starts):
     """Write the buckets of every document's unigrams and bigrams, and where each begins."""
     m, k = uint64(buckets), 0

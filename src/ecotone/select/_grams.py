@@ -93,6 +93,49 @@ def weigh(docs: Docs, weights: Array) -> tuple[Array, NDArray[np.int64]]:
     return np.asarray(total, dtype=np.float64), found.lengths
 
 
+def project(docs: Docs, weights: Array, levels: Array) -> tuple[Array, Array]:
+    r"""Return :math:`\sum_b l(c_b)\, w_b` and :math:`\sum_b l(c_b)^2` of each document, (n,) each.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (m,)
+    levels : ndarray of float64
+        l of 0, 1, 2 and so on; higher counts have the last.
+    """
+    compiled, m = kernels(), len(weights)
+    if compiled is not None:
+        dot, square = np.zeros(len(docs)), np.zeros(len(docs))
+        seen, met = np.zeros(m, dtype=np.int64), np.empty(m, dtype=np.uint32)
+        compiled["project"](
+            docs.data, docs.starts, KIND, LOWER, weights, levels, seen, met, dot, square
+        )
+        return dot, square
+    found = [_project_numpy(piece, weights, levels) for piece in docs.pieces()]
+    dots, squares = zip(*found, strict=True) if found else ((), ())
+    return np.concatenate([np.zeros(0), *dots]), np.concatenate([np.zeros(0), *squares])
+
+
+def _project_numpy(docs: Docs, weights: Array, levels: Array) -> tuple[Array, Array]:
+    found, m, n = tokens(docs), len(weights), len(docs)
+    both, owner = pairs(found)
+    singles = np.repeat(np.arange(n), found.lengths)
+    cells = np.concatenate(
+        [singles * m + bucket_of(found.hashes, m), owner * m + bucket_of(both, m)]
+    )
+    # where each gram is met: a token, then the pair that it ends; sums are over buckets in this
+    # order, so that no bit differs
+    first = np.ones(len(singles), dtype=bool)
+    first[1:] = singles[1:] != singles[:-1]
+    when = np.concatenate([2 * np.arange(len(singles)), 2 * np.flatnonzero(~first) + 1])
+    cells = cells[np.argsort(when)]
+    different, at, counts = np.unique(cells, return_index=True, return_counts=True)
+    order = np.argsort(at)
+    different, level = different[order], levels[np.minimum(counts[order], len(levels) - 1)]
+    dot = np.bincount(different // m, level * weights[different % m], minlength=n)
+    square = np.bincount(different // m, level * level, minlength=n)
+    return dot.astype(np.float64), square.astype(np.float64)
+
+
 def tables(docs: Docs, m: int) -> tuple[sparse.csr_array, NDArray[np.int64]]:
     """Return `table` of documents, put together piece by piece, and their tokens, (n,).
 

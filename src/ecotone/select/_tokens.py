@@ -113,4 +113,4 @@ def pairs(found: Tokens) -> tuple[Hashes, NDArray[np.int64]]:
 
 def kernels() -> dict[str, Callable[..., Any]] | None:
     """Return the compiled passes, or None where numba (the extra ``fast``) is not installed."""
-    return compiled("_compiled", "tokens", "count", "weigh", "grams")
+    return compiled("_compiled", "tokens", "count", "weigh", "project", "grams")

@@ -11,13 +11,14 @@ from scipy import sparse
 from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 from ecotone.data.docs import Docs, as_docs, empty
-from ecotone.select._grams import table
+from ecotone.select._grams import project, table
 from ecotone.select._sample import drawn
 from ecotone.select._text import check_fitted
 from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
 MOST, BYTES = 20_000, 2 << 20  # documents and bytes of a side that the classifier is fitted on
+LEVELS = np.log1p(np.arange(1 << 16))  # of counts; what stands more often has the last
 
 
 @method(
@@ -82,13 +83,15 @@ class ClassifierOdds:
     def score(self, docs: Any) -> Array:
         """Return log odds, shape (n,)."""
         check_fitted(self, "weights_")
-        parts = [self._features(b) @ self.weights_ + self.offset_
-                 for batch in as_docs(docs) for b in batch.pieces()]  # fmt: skip
-        return np.concatenate([np.zeros(0), *parts])
+        parts = [np.zeros(0)]
+        for batch in as_docs(docs):
+            dot, square = project(batch, self.weights_, LEVELS)
+            parts.append(dot / np.maximum(np.sqrt(square), 1e-12) + self.offset_)
+        return np.concatenate(parts)
 
     def _features(self, batch: Docs) -> sparse.csr_array:
         X = table(tokens(batch), self.buckets).astype(np.float64)
-        X.data = np.log1p(X.data)
+        X.data = LEVELS[np.minimum(X.data.astype(np.int64), len(LEVELS) - 1)]
         size = np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())
         return sparse.csr_array(sparse.diags_array(1 / np.maximum(size, 1e-12)) @ X)
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from ecotone.cli.main import command
 from ecotone.core.errors import BadInput
 from ecotone.data.doc_files import DocFiles
-from ecotone.jobs import clean_sides
+from ecotone.jobs import clean_near
 from ecotone.jobs.again import rerun
 from ecotone.jobs.clean_pool import clean_pool
 from ecotone.select.contamination import Contamination
@@ -86,7 +86,7 @@ def test_the_ledger_adds_up_and_the_parts_say_what_the_whole_says(folder):
 
 
 def test_too_many_possible_copies_are_judged_by_signatures(folder, monkeypatch):
-    monkeypatch.setattr(clean_sides, "VERIFIED", 1_000)
+    monkeypatch.setattr(clean_near, "VERIFIED", 1_000)
     found = cleaned(folder)
     assert [f.code for f in found.findings] == ["S123"]
     marks = NearDuplicates(verify="signatures").mark(DocFiles(folder / "pool"))

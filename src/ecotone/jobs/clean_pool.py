@@ -9,56 +9,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ecotone.core.errors import BadInput
-from ecotone.core.files import plain, replacing, write_json
-from ecotone.core.method import find
+from ecotone.core.files import plain, write_json
 from ecotone.core.run import Manifest, Run
 from ecotone.core.verdict import Finding
 from ecotone.data.doc_files import DocFiles
-from ecotone.data.docs import empty
-from ecotone.engine import pool as engine
-from ecotone.jobs import clean_parts
 from ecotone.jobs._memory import give_back
-from ecotone.jobs.clean_sides import Side, near_copies
-from ecotone.jobs.select_parts import load, save
-from ecotone.select._near_pairs import first_places
-
-ALONE = ("language", "quality")  # look at one document at a time
-COPIES = ("exact_duplicates", "near_duplicates")
-FILTERS = (*ALONE, "contamination", *COPIES)
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Cleaned:
-    """What the job ends with.
-
-    Attributes
-    ----------
-    ledger : dict
-        Documents by cause, "kept" first; they add up to all that were read.
-    fired : dict
-        Documents that each rule speaks against, whether or not an earlier one did.
-    items : dict
-        Items of the benchmark, and how many documents hold each.
-    findings : tuple of Finding
-    run : Run
-        ``artifacts/kept`` holds the documents, ``artifacts/ledger`` a row for each that was read.
-    """
-
-    ledger: dict[str, int]
-    fired: dict[str, int]
-    items: dict[str, int]
-    findings: tuple[Finding, ...]
-    run: Run
+from ecotone.jobs.clean_job import COPIES, FILTERS, Cleaned, Job
 
 
 def clean_pool(
@@ -111,180 +72,14 @@ def clean_pool(
     run = Run.open(out, Manifest("clean", "+".join(chosen) or "none", given, inputs, 0, command))
     found = _kept(run)
     if found is None:
-        job = _Job(run, own, text_field, strict, workers)
+        job = Job(run, own, text_field, strict, workers)
         give_back()
-        with engine.kept(workers):
-            found = job.done(pool, existing, benchmark, form if write else "")
+        found = job.done(pool, existing, benchmark, form if write else "")
         write_json(run.artifacts / "clean.json", plain(facts(found)))
         run.close()
     # signatures take half a kilobyte a document; nobody needs them any more
     shutil.rmtree(run.path / "scratch", ignore_errors=True)
     return found
-
-
-class _Job:
-    """The steps of one run, each of which finds its results when it is done again."""
-
-    def __init__(
-        self, run: Run, params: dict[str, dict[str, Any]], text_field: str, strict: bool,
-        workers: int | None,
-    ) -> None:  # fmt: skip
-        self.run, self.params, self.text_field = run, params, text_field
-        self.strict, self.workers = strict, workers
-        self.scratch = run.path / "scratch"
-        self.scratch.mkdir(exist_ok=True)
-        self.findings: list[Finding] = []
-        self.alone = {f: p for f, p in params.items() if f in ALONE}
-        self.causes, self.fired = ["kept"], list[int]()
-        for name, given in self.alone.items():
-            rules = find(name, "select").load()(**given).mark([]).causes
-            self.causes += [f"{name}: {rule}" for rule in rules]
-        near = params.get("near_duplicates")
-        self.near = None if near is None else find("near_duplicates").load()(**near)
-        self.sides: dict[str, Side] = {}
-
-    def done(
-        self, pool: Path | str, existing: Path | str | None, benchmark: Path | str | None,
-        form: str,
-    ) -> Cleaned:  # fmt: skip
-        """Look, hold against the benchmark, join copies, write."""
-        self.benchmark = None if benchmark is None else {
-            "path": str(benchmark), "text_field": self.text_field,
-            "params": self.params["contamination"],
-            "fingerprint": self.run.manifest.inputs["benchmark"],
-        }  # fmt: skip
-        self.old = Side.none() if existing is None else self._look(existing, "existing")
-        self.pool = self._look(pool, "pool")
-        if not len(self.pool.keys):
-            raise empty("pool")
-        self.cause = (self.pool.cause + 1).astype(np.int16)
-        items = {} if self.benchmark is None else self._hold(self.benchmark)
-        match = self._copies()
-        if form:
-            self._write(match, form)
-        counts = np.bincount(self.cause, minlength=len(self.causes)).tolist()
-        ledger = {**dict(zip(self.causes, counts, strict=True)), "no document": self.pool.bad}
-        fired = dict(zip(self.causes[1:], self.fired, strict=True))
-        return Cleaned(ledger, fired, items, tuple(self.findings), self.run)
-
-    def _over(
-        self, task: str, title: str, parts: list[dict[str, Any]], folder: Path, **given: Any
-    ) -> list[dict[str, Any]]:
-        inputs = [
-            {"part": p, "number": i, "text_field": self.text_field, **given, "_folder": str(folder)}
-            for i, p in enumerate(parts)
-        ]
-        size = [float(p["size"]) for p in parts]
-        return engine.map(
-            f"ecotone.jobs.{task}", inputs, self.run, workers=self.workers, title=title, work=size
-        )
-
-    def _look(self, path: Path | str, name: str) -> Side:
-        """Read every part once; only documents of the pool are asked of the filters."""
-        parts = [p.__dict__ for p in DocFiles(path, text_field=self.text_field).parts()]
-        mine, near = name == "pool", self.near
-        found = self._over(
-            "clean_parts:look_part", f"reading {path}", parts, self.scratch, name=name,
-            strict=self.strict, filters=self.alone if mine else {},
-            by=self.params.get("exact_duplicates", {}).get("by", "text"),
-            slots=near.permutations if near else 0, width=near.shingle if near else 1,
-            benchmark=self.benchmark if mine else None,
-        )  # fmt: skip
-        bad = sum(r["bad"] for r in found)
-        if bad:
-            with (
-                replacing(self.run.artifacts / "no-document.jsonl") as path,
-                path.open("ab") as out,
-            ):
-                for file in sorted(self.scratch.glob("no-document-*")):
-                    out.write(file.read_bytes())
-            shown = "; ".join(s for r in found for s in r["shown"])
-            self.findings.append(
-                Finding("S102", f"{bad:,} lines held no document, passed over: {shown[:300]}",
-                        f"look at {self.run.artifacts}/no-document.jsonl, or --strict")
-            )  # fmt: skip
-        if mine:
-            fired = np.array([r["fired"] for r in found], dtype=np.int64)
-            self.fired += [int(n) for n in fired.sum(axis=0)]
-        return Side.read(self.scratch, name, parts, bad)
-
-    def _enter(self, rows: NDArray[Any], rule: str) -> None:
-        """Count a rule, and make it the cause of documents that have none; `rows` is a mask."""
-        self.cause[(self.cause == 0) & rows] = len(self.causes)
-        self.causes.append(rule)
-        self.fired.append(int(rows.sum()))
-
-    def _hold(self, benchmark: dict[str, Any]) -> dict[str, int]:
-        """Mark what holds passages of the benchmark; return how many documents hold each item."""
-        documents = len(self.cause)
-        save(self.scratch / "counts.npz", counts=self.pool.counts, documents=np.array([documents]))
-        made = clean_parts.contamination(**benchmark).counted(self.pool.counts, documents)
-        self.findings += made.findings()
-        told = self._over(
-            "clean_parts:hold_part", "holding against the benchmark", self.pool.parts,
-            self.scratch, benchmark=benchmark, counts="counts.npz",
-        )  # fmt: skip
-        held = [load(self.scratch / f"held-{i:05d}.npz")["fired"] for i in range(len(told))]
-        rules = np.concatenate(held)
-        for k, rule in enumerate(made.mark([]).causes):
-            self._enter(rules[:, k], f"contamination: {rule}")
-        items: dict[str, int] = {}
-        for r in told:
-            for item, n in r["items"].items():
-                items[item] = items.get(item, 0) + n
-        with replacing(self.run.artifacts / "found.jsonl") as path, path.open("wb") as out:
-            for i in range(len(told)):
-                out.write((self.scratch / f"found-{i:05d}.jsonl").read_bytes())
-        return dict(sorted(items.items(), key=lambda pair: (-pair[1], pair[0])))
-
-    def _copies(self) -> Ints:
-        """Mark copies among what is left; return the place each repeats, -1 for none.
-
-        Places count existing documents first, then those of the pool.
-        """
-        match = np.full(len(self.cause), -1, dtype=np.int64)
-        n_old = len(self.old.keys)
-        whole = np.arange(n_old + len(self.cause))
-        if "exact_duplicates" in self.params:
-            at = whole[np.concatenate([np.ones(n_old, bool), self.cause == 0])]
-            keys = np.concatenate([self.old.keys, self.pool.keys])[at]
-            first = whole.copy()
-            first[at] = at[first_places(keys)]
-            self._repeat(match, first, "copy")
-        if self.near is not None:
-            place = self.scratch / "signatures.npy"
-            first, told = near_copies(
-                self.near, self.old, self.pool, self.cause > 0, place, self.text_field
-            )
-            self.findings += told
-            self._repeat(match, first, "near copy")
-        return match
-
-    def _repeat(self, match: Ints, first: Ints, what: str) -> None:
-        """Enter the copies; `first` is the place of the first document like each."""
-        n_old = len(self.old.keys)
-        own = first[n_old:]
-        copies = own != np.arange(n_old, len(first))
-        match[copies & (self.cause == 0)] = own[copies & (self.cause == 0)]
-        if n_old:
-            self._enter(copies & (own < n_old), f"{what} of an existing document")
-        self._enter(copies & (own >= n_old), f"{what} of an earlier document")
-
-    def _write(self, match: Ints, form: str) -> None:
-        folder, n_old = self.run.artifacts, len(self.old.keys)
-        for i, (a, b) in enumerate(pairwise(self.pool.starts.tolist())):
-            ids = [
-                "" if m < 0 else self.old.id(m) if m < n_old else self.pool.id(m - n_old)
-                for m in match[a:b].tolist()
-            ]
-            save(folder / f"chosen-{i:05d}.npz", cause=self.cause[a:b],
-                 match=np.array(ids, dtype=str))  # fmt: skip
-        for name in ("kept", "ledger"):
-            (folder / name).mkdir(exist_ok=True)
-        self._over("select_parts:write_part", "writing", self.pool.parts, folder,
-                   chosen="chosen-{:05d}.npz", causes=self.causes, form=form)  # fmt: skip
-        for file in folder.glob("chosen-*.npz"):
-            file.unlink()
 
 
 def facts(done: Cleaned) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 python benchmarks/select_memory.py [MEGABYTES ...]        (default: 200 4000)
 
-Pools are JSON lines made of text of this machine, as in select_speed.py; each document of a later
-round has every tenth word drawn anew, so that a large pool is no pile of exact copies. "weigh" is
-fit and weigh by n-gram importance in one process; "select" and "clean" are the verbs with two
-workers. "peak" is the largest peak (VmHWM) of any one process, the parent among them; CPU seconds
-are those of all processes.
+Pools are made of text of this machine, as in select_speed.py; each document of a later round has
+every tenth word drawn anew, so that a large pool is no pile of exact copies. "weigh" is fit and
+weigh by n-gram importance in one process; "select" and "clean" are the verbs with two workers, on
+JSON lines and on Parquet. "peak" is the largest peak (VmHWM) of any one process, the parent among
+them; "together" is the most that all held at one time, shared pages counted once; CPU seconds are
+those of all processes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 from select_speed import ROOTS, texts
@@ -59,24 +61,46 @@ def changed(text: str, words: list[str], rng: random.Random) -> str:
     return " ".join(parts)
 
 
-def peak_of(command: list[str], cwd: Path) -> tuple[float, float]:
-    """Run a command; return CPU seconds and the largest peak of a process of its tree, in MB."""
+def as_parquet(folder: Path) -> None:
+    """Write pool.parquet, row group by row group."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([("text", pa.string())])
+    with (
+        pq.ParquetWriter(folder / "pool.parquet", schema) as writer,
+        (folder / "pool.jsonl").open() as lines,
+    ):
+        while group := [json.loads(line)["text"] for line in islice(lines, 4096)]:
+            writer.write_table(pa.table({"text": group}, schema))
+
+
+def peak_of(command: list[str], cwd: Path) -> tuple[float, float, float]:
+    """Run a command; return CPU seconds, the largest peak of a process and the most of all, MB."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     job = subprocess.Popen(command, cwd=cwd, env=ENV, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL)  # fmt: skip
-    peak = 0.0
+    peak = together = 0.0
     while job.poll() is None:
+        held = 0.0
         for pid in tree(job.pid):
             try:
-                status = Path(f"/proc/{pid}/status").read_text()
-                peak = max(peak, int(status.split("VmHWM:")[1].split()[0]) / 1024)
+                peak = max(peak, megabytes_of(pid, "status", "VmHWM:"))
+                held += megabytes_of(pid, "smaps_rollup", "Pss:")
             except (OSError, IndexError):
                 continue
+        together = max(together, held)
         time.sleep(0.05)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if job.returncode not in (0, 3, 4):
         raise SystemExit(f"{command} ended with {job.returncode}")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, peak, together
+
+
+def megabytes_of(pid: int, file: str, what: str) -> float:
+    """Return a number of /proc, which are kilobytes."""
+    return int(Path(f"/proc/{pid}/{file}").read_text().split(what)[1].split()[0]) / 1024
 
 
 def tree(pid: int) -> list[int]:
@@ -94,22 +118,25 @@ def main() -> None:
     """Print the table."""
     sizes = [int(a) for a in sys.argv[1:]] or [200, 4000]
     ecotone = [str(Path(sys.executable).with_name("ecotone"))]
-    print("pool MB  documents  way         CPU s  peak MB")
+    print("pool MB  documents  way               CPU s  peak MB  together")
     for megabytes in sizes:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             prepare(folder, megabytes)
+            as_parquet(folder)
             with (folder / "pool.jsonl").open("rb") as file:
                 documents = sum(1 for _ in file)
-            for way, command in (
-                ("weigh", [sys.executable, "-c", WEIGH, "pool.jsonl", "target.jsonl"]),
-                ("select", [*ecotone, "select", "pool.jsonl", "--target", "target.jsonl",
-                            "--take", "0.5%", "--workers", "2"]),
-                ("clean", [*ecotone, "clean", "pool.jsonl", "--workers", "2"]),
-            ):  # fmt: skip
-                seconds, peak = peak_of(command, folder)
-                print(f"{megabytes:7,} {documents:10,}  {way:8} {seconds:8.1f} {peak:8.0f}",
-                      flush=True)  # fmt: skip
+            take = ["--target", "target.jsonl", "--take", "0.5%", "--workers", "2"]
+            ways = [("weigh jsonl", [sys.executable, "-c", WEIGH, "pool.jsonl", "target.jsonl"])]
+            for form in ("jsonl", "parquet"):
+                ways += [
+                    (f"select {form}", [*ecotone, "select", f"pool.{form}", *take]),
+                    (f"clean {form}", [*ecotone, "clean", f"pool.{form}", "--workers", "2"]),
+                ]
+            for way, command in ways:
+                seconds, peak, together = peak_of(command, folder)
+                print(f"{megabytes:7,} {documents:10,}  {way:15} {seconds:7.1f} {peak:8.0f} "
+                      f"{together:9.0f}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -206,6 +206,8 @@ def batches_of(part: Part, text_field: str, columns: list[str] | None) -> Iterat
             f"{path}: cannot be read as parquet ({str(error).partition(chr(10))[0]}).",
             cure="write the file again",
         ) from None
+    finally:  # Arrow would keep fifty megabytes for the next part
+        pa.default_memory_pool().release_unused()
 
 
 def of_column(column: Any, shown: str, row: int) -> Docs:

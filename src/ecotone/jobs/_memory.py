@@ -14,5 +14,5 @@ def give_back() -> None:
     Its threshold grows with every large block that is freed, until none is returned. Without glibc
     nothing happens.
     """
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(-3, LARGE)  # M_MMAP_THRESHOLD, which then stays

@@ -66,19 +66,27 @@ def _tf_idf(texts: list[str]) -> tuple[sparse.csr_array, NDArray[np.str_]]:
     Words have three letters or more and stand in two texts at least and in half of them at most;
     the 20,000 that stand in most texts are taken.
     """
-    counts = [Counter(WORD.findall(t.lower())) for t in texts]
-    often = Counter(w for c in counts for w in c)
+    often = Counter(w for t in texts for w in set(_words(t)))
     fit = [(n, w) for w, n in often.items() if 2 <= n <= len(texts) / 2]
     names = [w for _, w in sorted(fit, key=lambda p: (-p[0], p[1]))[:VOCABULARY]]
     place = {w: i for i, w in enumerate(names)}
-    rows = [i for i, c in enumerate(counts) for w in c if w in place]
-    cells = [(place[w], (1 + np.log(n)) * np.log(len(texts) / often[w]))
-             for c in counts for w, n in c.items() if w in place]  # fmt: skip
-    columns, values = zip(*cells, strict=True) if cells else ((), ())
-    X = sparse.csr_array((values, (rows, columns)), shape=(len(texts), len(names)), dtype=float)
+    rarity = np.log(len(texts) / np.array([often[w] for w in names]))
+    rows, columns, values = [], [], []
+    for i, t in enumerate(texts):  # one at a time: counts of all texts would take tens of megabytes
+        counts = Counter(place[w] for w in _words(t) if w in place)
+        at = np.fromiter(counts, dtype=np.int64, count=len(counts))
+        rows.append(np.full(len(counts), i))
+        columns.append(at)
+        values.append((1 + np.log(np.fromiter(counts.values(), np.float64))) * rarity[at])
+    cells = np.concatenate(rows), np.concatenate(columns)
+    X = sparse.csr_array((np.concatenate(values), cells), shape=(len(texts), len(names)))
     length = np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())
     X = sparse.csr_array(sparse.diags_array(1 / np.maximum(length, 1e-12)) @ X)
     return X, np.array(names, dtype=str)
+
+
+def _words(text: str) -> list[str]:
+    return WORD.findall(text.lower())
 
 
 def divergence(target: Docs, docs: Docs) -> float:

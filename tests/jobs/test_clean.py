@@ -129,8 +129,12 @@ def test_what_another_filter_drops_is_no_reason_to_drop_its_copies(folder):
 
 def test_workers_parts_and_a_kill_move_no_byte(folder, monkeypatch):
     whole = cleaned(folder, benchmark=folder / "items.jsonl")
-    two = cleaned(folder, benchmark=folder / "items.jsonl", workers=2, out=folder / "two")
-    assert read_kept(two.run) == read_kept(whole.run)
+    for workers in (2, 4):
+        out = folder / f"{workers} workers"
+        two = cleaned(folder, benchmark=folder / "items.jsonl", workers=workers, out=out)
+        for name in ("kept", "ledger"):
+            same = [sorted((r.artifacts / name).iterdir()) for r in (whole.run, two.run)]
+            assert [f.read_bytes() for f in same[0]] == [f.read_bytes() for f in same[1]]
     code = (
         "import sys; from ecotone.jobs.clean_pool import clean_pool as c; f = sys.argv[1]; "
         "c(f + '/pool', benchmark=f + '/items.jsonl', out=f + '/again', workers=1)"

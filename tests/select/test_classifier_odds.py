@@ -6,12 +6,15 @@ from scipy.stats import spearmanr
 
 from ecotone.data.docs import Docs
 from ecotone.select import ClassifierOdds
+from ecotone.select._grams import table
+from ecotone.select._tokens import tokens
+from ecotone.select.classifier_odds import _joined
 
 
 def test_weights_are_the_optimum(mixed):
     target, pool, _ = mixed
     model = ClassifierOdds(buckets=256, C=2.0).fit(target, pool)
-    X = np.vstack([model._features(Docs.of(t)).toarray() for t in (target, pool)])
+    X = _joined([table(tokens(Docs.of(t)), 256) for t in (target, pool)]).toarray()
     np.testing.assert_allclose((X**2).sum(axis=1), 1)
     y = np.repeat([1.0, 0.0], [len(target), len(pool)])
     weight = np.where(y == 1, len(y) / (2 * len(target)), len(y) / (2 * len(pool)))
@@ -19,6 +22,7 @@ def test_weights_are_the_optimum(mixed):
     gradient = model.weights_ + 2.0 * X.T @ error
     assert np.abs(gradient).max() < 0.01 * np.abs(model.weights_).max()
     assert abs(error.sum()) < 0.01
+    np.testing.assert_allclose(model.score(pool), X[len(target) :] @ model.weights_ + model.offset_)
 
 
 def test_the_best_hold_the_target_domain(mixed, share_inside):

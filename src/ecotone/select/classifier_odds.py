@@ -10,14 +10,14 @@ from scipy import sparse
 
 from ecotone.core.errors import BadInput
 from ecotone.core.method import method
-from ecotone.data.docs import Docs, as_docs, empty
+from ecotone.data.docs import as_docs, empty
 from ecotone.select._grams import project, table
 from ecotone.select._sample import drawn
 from ecotone.select._text import check_fitted
 from ecotone.select._tokens import tokens
 
 Array = NDArray[np.float64]
-MOST, BYTES = 20_000, 2 << 20  # documents and bytes of a side that the classifier is fitted on
+MOST, BYTES = 20_000, 4 << 20  # documents and bytes of a side that the classifier is fitted on
 LEVELS = np.log1p(np.arange(1 << 16))  # of counts; what stands more often has the last
 
 
@@ -57,23 +57,24 @@ class ClassifierOdds:
         self.C = C
 
     def fit(self, target: Any, pool: Any) -> Self:
-        """Fit the classifier on about 20,000 documents or 2 MB of each side, at most."""
+        """Fit the classifier on about 20,000 documents or 4 MB of each side, at most."""
         if self.buckets < 2 or not self.C > 0:
             raise BadInput(
                 f"ClassifierOdds: buckets is {self.buckets}, C is {self.C}.",
                 cure="buckets=16384, C=10.0",
             )
-        rows: list[sparse.csr_array] = []
+        tables: list[sparse.csr_array] = []
         counts = []
         for what, texts in (("target", target), ("pool", pool)):
-            before = len(rows)
-            rows += [self._features(b) for b in drawn(as_docs(texts, what), MOST, BYTES).pieces()]
-            counts.append(sum(r.shape[0] for r in rows[before:]))
+            before = len(tables)
+            some = drawn(as_docs(texts, what), MOST, BYTES)
+            tables += [table(tokens(b), self.buckets) for b in some.pieces()]
+            counts.append(sum(t.shape[0] for t in tables[before:]))
             if not counts[-1]:
                 raise empty(what)
+        del some
         target_rows, pool_rows = counts
-        X = sparse.vstack(rows, format="csr")
-        rows.clear()  # it holds as much as X
+        X = _joined(tables)
         sign = np.repeat([1.0, -1.0], [target_rows, pool_rows])
         half = 0.5 * len(sign)  # both sides weigh alike, and all rows as many as there are
         weight = np.repeat([half / target_rows, half / pool_rows], [target_rows, pool_rows])
@@ -89,11 +90,27 @@ class ClassifierOdds:
             parts.append(dot / np.maximum(np.sqrt(square), 1e-12) + self.offset_)
         return np.concatenate(parts)
 
-    def _features(self, batch: Docs) -> sparse.csr_array:
-        X = table(tokens(batch), self.buckets).astype(np.float64)
-        X.data = LEVELS[np.minimum(X.data.astype(np.int64), len(LEVELS) - 1)]
-        size = np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())
-        return sparse.csr_array(sparse.diags_array(1 / np.maximum(size, 1e-12)) @ X)
+
+def _joined(tables: list[sparse.csr_array]) -> sparse.csr_array:
+    """Return the levels of counts in one table, rows of length 1; `tables` is emptied.
+
+    Each is let go when it has been written: twice the table would be half the memory of a job.
+    """
+    n, m = sum(t.shape[0] for t in tables), tables[0].shape[1]
+    size = sum(t.nnz for t in tables)
+    data, columns = np.empty(size), np.empty(size, dtype=np.int32)
+    starts, at = [np.zeros(1, dtype=np.int64)], 0
+    while tables:
+        t = tables.pop(0)
+        level = LEVELS[np.minimum(t.data, len(LEVELS) - 1)]
+        square = np.bincount(np.repeat(np.arange(t.shape[0]), np.diff(t.indptr)), level**2,
+                             minlength=t.shape[0])  # fmt: skip
+        inverse = 1 / np.maximum(np.sqrt(square), 1e-12)
+        data[at : at + t.nnz] = level * np.repeat(inverse, np.diff(t.indptr))
+        columns[at : at + t.nnz] = t.indices
+        starts.append(t.indptr[1:].astype(np.int64) + at)
+        at += t.nnz
+    return sparse.csr_array((data, columns, np.concatenate(starts)), shape=(n, m))
 
 
 def _logistic(X: sparse.csr_array, sign: Array, weight: Array) -> tuple[Array, float]:

@@ -19,7 +19,7 @@ from ecotone.data.docs import empty
 from ecotone.engine import pool as engine
 from ecotone.jobs import clean_near, clean_parts
 from ecotone.jobs.clean_sides import Side
-from ecotone.jobs.select_parts import load, save
+from ecotone.jobs.select_parts import load, passed_over, save
 from ecotone.select._near_pairs import first_places
 
 ALONE = ("language", "quality")  # look at one document at a time
@@ -120,23 +120,11 @@ class Job:
             slots=near.permutations if near else 0, width=near.shingle if near else 1,
             benchmark=self.benchmark if mine else None,
         )  # fmt: skip
-        bad = sum(r["bad"] for r in found)
-        if bad:
-            with (
-                replacing(self.run.artifacts / "no-document.jsonl") as path,
-                path.open("ab") as out,
-            ):
-                for file in sorted(self.scratch.glob("no-document-*")):
-                    out.write(file.read_bytes())
-            shown = "; ".join(s for r in found for s in r["shown"])
-            self.findings.append(
-                Finding("S102", f"{bad:,} lines held no document, passed over: {shown[:300]}",
-                        f"look at {self.run.artifacts}/no-document.jsonl, or --strict")
-            )  # fmt: skip
+        self.findings += passed_over(found, self.scratch, self.run.artifacts)
         if mine:
             fired = np.array([r["fired"] for r in found], dtype=np.int64)
             self.fired += [int(n) for n in fired.sum(axis=0)]
-        return Side.read(self.scratch, name, parts, bad)
+        return Side.read(self.scratch, name, parts, sum(r["bad"] for r in found))
 
     def _enter(self, rows: NDArray[Any], rule: str) -> None:
         """Count a rule, and make it the cause of documents that have none; `rows` is a mask."""
@@ -222,11 +210,9 @@ class Job:
                 "" if m < 0 else self.old.id(m) if m < n_old else self.pool.id(m - n_old)
                 for m in match[a:b].tolist()
             ]
-            save(folder / f"chosen-{i:05d}.npz", cause=self.cause[a:b],
+            save(self.scratch / f"chosen-{i:05d}.npz", cause=self.cause[a:b],
                  match=np.array(ids, dtype=str))  # fmt: skip
         for name in ("kept", "ledger"):
             (folder / name).mkdir(exist_ok=True)
         self._over("select_parts:write_part", "writing", self.pool.parts, folder,
-                   chosen="chosen-{:05d}.npz", causes=self.causes, form=form)  # fmt: skip
-        for file in folder.glob("chosen-*.npz"):
-            file.unlink()
+                   causes=self.causes, form=form, _scratch=str(self.scratch))  # fmt: skip

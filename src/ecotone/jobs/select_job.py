@@ -72,9 +72,11 @@ class Job:
         self.name, self.neural, self.workers = name, neural, workers
         self.parts = [p.__dict__ for p in files.parts()]
         self.findings: list[Finding] = []
+        self.scratch = run.path / "scratch"
+        self.scratch.mkdir(exist_ok=True)
 
     def _file(self, name: str) -> Path:
-        return self.run.artifacts / f"{name}.npz"
+        return self.scratch / f"{name}.npz"
 
     def _over_parts(self, task: str, title: str, **given: Any) -> list[dict[str, Any]]:
         inputs = [
@@ -87,7 +89,7 @@ class Job:
     def _tasks(
         self, task: str, inputs: list[dict[str, Any]], title: str, work: list[float] | None = None
     ) -> list[dict[str, Any]]:
-        given = [{**i, "_folder": str(self.run.artifacts)} for i in inputs]
+        given = [{"_folder": str(self.scratch), **i} for i in inputs]
         return engine.map(f"ecotone.jobs.{task}", given, self.run, workers=self.workers,
                           title=title, work=work)  # fmt: skip
 
@@ -131,14 +133,7 @@ class Job:
         )
         self.columns = Columns.read([self._file(f"counts-{i:05d}") for i in range(len(self.parts))])
         self.bad = sum(r["bad"] for r in found)
-        if self.bad:
-            shown = "; ".join(s for r in found for s in r["shown"])
-            says = f"{self.bad:,} lines held no document, passed over: {shown[:300]}"
-            self.findings.append(
-                Finding(
-                    "S102", says, f"look at {self.run.artifacts}/no-document-*.jsonl, or --strict"
-                )
-            )
+        self.findings += parts_of.passed_over(found, self.scratch, self.run.artifacts)
 
     def _score(self) -> dict[str, NDArray[Any]]:
         """Learn from target and pool, score every document by both scores."""
@@ -228,7 +223,7 @@ class Job:
 
         rows = {r: self.columns.some(all_rows, TOKENS) for r, all_rows in chosen.items()}
         self._collect("neural", "collecting what the models read", rows)
-        docs = {r: parts_of.collected(self.run.artifacts, "neural", v) for r, v in rows.items()}
+        docs = {r: parts_of.collected(self.scratch, "neural", v) for r, v in rows.items()}
         held = joined([self._target("dev"), self._target("test")])
         losses = neural_losses(docs, held, self.run, seed=self.seed, workers=self.workers)
         for row in table:
@@ -272,7 +267,9 @@ class Job:
             parts_of.save(self._file(f"chosen-{i:05d}"), cause=cause[a:b], **own)
         for name in ("kept", "ledger"):
             (self.run.artifacts / name).mkdir(exist_ok=True)
-        self._over_parts("write_part", "writing", chosen="chosen-{:05d}.npz",
-                         causes=list(parts_of.CAUSES), form=self.form)  # fmt: skip
+        self._over_parts(
+            "write_part", "writing", causes=list(parts_of.CAUSES), form=self.form,
+            _folder=str(self.run.artifacts), _scratch=str(self.scratch),
+        )  # fmt: skip
         counts = np.bincount(cause, minlength=len(parts_of.CAUSES)).tolist()
         return {**dict(zip(parts_of.CAUSES, counts, strict=True)), "no document": self.bad}

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ecotone.core.errors import BadInput
 from ecotone.core.files import replacing
 from ecotone.core.method import find
+from ecotone.core.verdict import Finding
 from ecotone.data.doc_read import Bad, Part, read, refused
 from ecotone.data.doc_records import Records, named, read_records, write_records
 from ecotone.data.docs import Docs, joined
@@ -38,6 +39,20 @@ def load(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     """Read what `save` wrote, all of it unless arrays are named; nothing is unpickled."""
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in names or file.files}
+
+
+def passed_over(found: list[dict[str, Any]], scratch: Path, artifacts: Path) -> list[Finding]:
+    """Join the lines that hold no document into one file, and say how many there are."""
+    bad = sum(r["bad"] for r in found)
+    if not bad:
+        return []
+    aside = artifacts / "no-document.jsonl"
+    with replacing(aside) as path, path.open("wb") as out:
+        for file in sorted(scratch.glob("no-document-*")):
+            out.write(file.read_bytes())
+    shown = "; ".join(s for r in found for s in r["shown"])
+    says = f"{bad:,} lines held no document, passed over: {shown[:300]}"
+    return [Finding("S102", says, f"look at {aside}, or --strict")]
 
 
 def save_docs(path: Path, docs: Docs) -> None:
@@ -160,19 +175,19 @@ def collected(place: Path, name: str, rows: NDArray[np.int64]) -> Docs:
 
 
 def write_part(
-    part: dict[str, Any], number: int, text_field: str, chosen: str, causes: list[str], form: str,
-    folder: str,
+    part: dict[str, Any], number: int, text_field: str, causes: list[str], form: str, folder: str,
+    scratch: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Write the documents that were kept, and one row of the ledger for every document.
 
-    `chosen` names the file of the part's columns: ``cause``, a place in `causes`, of which the
-    first means kept; the others go into the ledger as they are.
+    ``chosen-NUMBER.npz`` in `scratch` has the part's columns: ``cause``, a place in `causes`, of
+    which the first means kept; the others go into the ledger as they are.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     place = Path(folder)
-    columns = load(place / chosen.format(number))
+    columns = load(Path(scratch) / f"chosen-{number:05d}.npz")
     cause = columns.pop("cause")
     kept, ids = cause == 0, list[str]()
     found = _told_places(read_records(Part(**part), text_field, kept), ids)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 from ecotone.core.errors import BadInput
 from ecotone.core.run import Manifest, Run
+from ecotone.core.verdict import Verdict
 from ecotone.data.doc_files import DocFiles
 from ecotone.data.docs import joined
 from ecotone.jobs._memory import give_back
@@ -61,9 +64,22 @@ def select_pool(
     params = {"share": share, "rule": rule, "text_field": text_field, "strict": strict,
               "form": form, **({"neural": True} if neural else {})}  # fmt: skip
     run = Run.open(out, Manifest("select", rule, params, inputs, seed, command))
-    for side, docs in sides.items():
-        save_docs(run.artifacts / f"target-{side}.npz", docs)
-    del wanted, sides, docs  # text is for the workers
-    job = Job(run, files, Path(target).name, share, form, neural, seed, workers)
-    give_back()
-    return job.done(rule)
+    found = _kept(run)
+    if found is None:
+        job = Job(run, files, Path(target).name, share, form, neural, seed, workers)
+        for side, docs in sides.items():
+            save_docs(job.scratch / f"target-{side}.npz", docs)
+        del wanted, sides, docs  # text is for the workers
+        give_back()
+        found = job.done(rule)
+    shutil.rmtree(run.path / "scratch", ignore_errors=True)
+    return found
+
+
+def _kept(run: Run) -> Selected | None:
+    """Return what a run that is done ended with."""
+    if run.manifest.status != "done":
+        return None
+    told = json.loads((run.artifacts / "analysis.json").read_text())
+    verdict = Verdict.load(run.artifacts / "verdict.json")
+    return Selected(verdict, told["rule"], told["table"], told["ledger"], run)

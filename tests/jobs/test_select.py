@@ -215,9 +215,9 @@ def test_greedy_matching_in_blocks_is_as_good(folder, monkeypatch):
     cuts = []
     blocks = Columns.blocks
     monkeypatch.setattr(Columns, "blocks", lambda *given: cuts.append(blocks(*given)) or cuts[-1])
-    whole = chosen(folder, rule="greedy_matching")
+    whole = chosen(folder, rule="greedy_within_odds")
     monkeypatch.setattr(select_job, "BLOCK", 3_000)
-    cut = chosen(folder, rule="greedy_matching", out=folder / "cut")
+    cut = chosen(folder, rule="greedy_within_odds", out=folder / "cut")
     assert len(cuts[0]) == 1 < len(cuts[1]) < 10
     far = [f.table[-1]["perplexity, proof"] for f in (whole, cut)]
     assert far[1] < 1.1 * far[0]

@@ -11,6 +11,7 @@ from ecotone.core.errors import BadInput
 from ecotone.data.doc_files import DocFiles
 from ecotone.jobs import select_parts
 from ecotone.jobs.select_columns import Columns, by_domain, by_length, drawn
+from ecotone.select import pick
 
 
 def columns(lengths, keys=None, folder=None, cut=3):
@@ -48,6 +49,28 @@ def test_the_best_are_those_of_a_full_sort(tmp_path):
         got = c.top(score, budget)
         assert set(order[:sure].tolist()) <= set(got.tolist())
         assert lengths[got].sum() <= budget < lengths[got].sum() + lengths.max()
+
+
+def test_a_draw_is_of_texts_and_likes_high_scores(tmp_path):
+    rng = np.random.default_rng(3)
+    lengths, keys = rng.integers(5, 15, 4_000), rng.permutation(4_000)
+    c = columns(lengths, keys, folder=tmp_path)
+    score = rng.normal(size=4_000) * 100
+    budget = 0.1 * lengths.sum()
+    got = c.draw(score, budget, 0)
+    assert budget - 15 < lengths[got].sum() <= budget
+    best = c.top(score, 2 * budget)
+    inside = np.isin(got, best).mean()
+    assert 0.6 < inside < 1  # twice as many have a fair chance, the others hardly any
+    # another seed draws others, by chance a tenth of them the same; and as sure ones as `pick` draws
+    assert 0.15 < np.isin(got, c.draw(score, budget, 1)).mean() < 0.5
+    same = pick(score, budget, "gumbel", sizes=lengths).rows
+    assert abs(score[got].mean() - score[same].mean()) < 8
+    # the order of documents does not matter
+    turn = rng.permutation(4_000)
+    other = columns(lengths[turn], keys[turn], folder=tmp_path)
+    again = other.draw(score[turn], budget, 0)
+    assert set(turn[again].tolist()) == set(got.tolist())
 
 
 def test_some_of_a_choice_do_not_depend_on_order(tmp_path):

@@ -12,7 +12,7 @@ from ecotone.data.docs import Docs
 from ecotone.data.real import corpus
 from ecotone.select._lm import Bigrams, perplexity
 from ecotone.select._pick import pick
-from ecotone.select._rules import RULES, in_order
+from ecotone.select._rules import PORTFOLIO, RULES, in_order
 from ecotone.select._tokens import tokens
 
 Rows = list[dict[str, Any]]
@@ -85,7 +85,7 @@ def run_one(
     for name, rows in chosen.items():
         model = Bigrams.fit([pool.take(rows)])
         on_dev[name], on_test[name] = perplexity(model, [dev]), perplexity(model, [test])
-    best = min((n for n in chosen if n != "oracle"), key=on_dev.__getitem__)
+    best = min(PORTFOLIO, key=on_dev.__getitem__)
     on_test["auto"] = on_test[best]
     return [
         {"target": target, "seed": seed, "rule": n, "perplexity": p,

@@ -36,7 +36,7 @@ class Share(click.ParamType):
 @click.option("--take", type=Share(), default="5%", show_default=True, help="Of the tokens.")
 @click.option(
     "--method", "rule", default="auto", show_default=True,
-    help="auto, random, dsir, classifier_odds or greedy_matching.",
+    help="auto, random, dsir, classifier_odds, classifier_odds_gumbel or greedy_within_odds.",
 )  # fmt: skip
 @click.option(
     "--format", "form", default="jsonl", show_default=True, type=click.Choice(["jsonl", "parquet"]),

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecotone.core.seeds import stream
+from ecotone.core.seeds import derive, stream
 from ecotone.data.docs import empty
 from ecotone.jobs.select_parts import load
-from ecotone.select._pick import pick
+from ecotone.select._pick import fair_temperature, pick
 from ecotone.select._text import no_token
+from ecotone.select.random import uniform
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -88,6 +89,17 @@ class Columns:
             k *= 2
         fits = min(budget, float(self.lengths[at].sum()))
         return at[pick(known[at], fits, sizes=self.lengths[at]).rows]
+
+    def draw(self, score: NDArray[Any], budget: float, seed: int) -> Rows:
+        """Return documents drawn by their score, as `pick` does with ``how="gumbel"``.
+
+        The draw of a document depends on its text and the seed alone.
+        """
+        known = score[self.usable].astype(np.float64)
+        count = round(budget / float(self.lengths[self.usable].mean()))
+        T = fair_temperature(known, min(max(2 * count, 2), len(known)))
+        u = uniform(self.keys ^ np.uint64(derive(seed, "pick") % (1 << 64)))
+        return self.top(score / T - np.log(-np.log(u)), budget)
 
     def some(self, rows: Rows, most: int) -> Rows:
         """Return documents of a choice with about so many tokens, drawn by their text, in order."""

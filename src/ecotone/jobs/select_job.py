@@ -24,12 +24,12 @@ from ecotone.jobs import select_parts as parts_of
 from ecotone.jobs.select_columns import Columns, by_domain, by_length, drawn
 from ecotone.jobs.select_proof import proved
 from ecotone.select._grams import buckets_for
+from ecotone.select._rules import PORTFOLIO
 
 Rows = NDArray[np.int64]
-RULES = ("random", "dsir", "classifier_odds", "greedy_matching")
 PAIRS = 1_200  # documents of the pool that a classifier is fitted on
 JUDGED = 500_000  # tokens of a choice that a language model is counted on
-BLOCK, TIMES = 1_000_000, 2.0  # tokens greedy matching looks at at once; budgets of them in all
+BLOCK = 1_000_000  # tokens greedy matching looks at at once
 DRAWS = 3  # random choices to beat
 REPEATED = 0.05  # share of near-copies in what was kept above which a finding says so
 SHOWN = 600  # documents of a side that the report looks at
@@ -98,7 +98,7 @@ class Job:
         with engine.kept(self.workers):
             self._count()
             scores = self._score()
-            rules = RULES if rule == "auto" else tuple(dict.fromkeys(("random", rule)))
+            rules = tuple(PORTFOLIO if rule == "auto" else dict.fromkeys(("random", rule)))
             chosen = {name: self._rows(name, scores) for name in rules}
             table, best, verdict = self._judge(chosen, rule)
             if self.neural:
@@ -159,19 +159,22 @@ class Job:
 
     def _rows(self, name: str, scores: Mapping[str, NDArray[Any]]) -> Rows:
         """Return the places of what a rule chooses."""
-        if name == "random":
+        rule = PORTFOLIO[name]
+        if rule.within:
+            return self._matched(scores[rule.within], rule.times)
+        if rule.method == "random":
             return self._random(0)
-        if name == "greedy_matching":
-            return self._matched(scores["classifier_odds"])
-        return self.columns.top(scores[name], self.budget)
+        if rule.how == "gumbel":
+            return self.columns.draw(scores[rule.method], self.budget, self.seed)
+        return self.columns.top(scores[rule.method], self.budget)
 
-    def _matched(self, odds: NDArray[Any]) -> Rows:
-        """Match greedily among the surest twice the budget, in blocks that fit into memory.
+    def _matched(self, odds: NDArray[Any], times: float) -> Rows:
+        """Match greedily among the surest few times the budget, in blocks that fit into memory.
 
         From each block the part is taken that looks most like the target: so the whole does too.
         """
         lengths, starts = self.columns.lengths, self.columns.starts
-        rows = np.sort(self.columns.top(odds, TIMES * self.budget))
+        rows = np.sort(self.columns.top(odds, times * self.budget))
         share = min(1.0, self.budget / max(float(lengths[rows].sum()), 1.0))
         blocks = self.columns.blocks(rows, BLOCK)
         inputs = []

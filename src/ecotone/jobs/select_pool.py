@@ -12,9 +12,10 @@ from ecotone.core.verdict import Verdict
 from ecotone.data.doc_files import DocFiles
 from ecotone.data.docs import joined
 from ecotone.jobs._memory import give_back
-from ecotone.jobs.select_job import RULES, Job, Selected
+from ecotone.jobs.select_job import Job, Selected
 from ecotone.jobs.select_parts import save_docs
 from ecotone.jobs.select_proof import SIDES, thirds
+from ecotone.select._rules import PORTFOLIO
 
 
 def select_pool(
@@ -37,7 +38,7 @@ def select_pool(
     share : float
         Of the pool's tokens.
     rule : str
-        One of `RULES`, or "auto".
+        One of `ecotone.select._rules.PORTFOLIO`, or "auto".
     text_field, strict
         See `ecotone.data.doc_files.DocFiles`.
     form : {"jsonl", "parquet"}
@@ -53,8 +54,9 @@ def select_pool(
     BadInput
         An empty pool or target, an unknown rule, a share that is not above 0 and at most 1.
     """
-    if rule != "auto" and rule not in RULES:
-        raise BadInput(f"no rule is called {rule!r}.", cure=f"auto or one of: {', '.join(RULES)}")
+    if rule != "auto" and rule not in PORTFOLIO:
+        names = ", ".join(PORTFOLIO)
+        raise BadInput(f"no rule is called {rule!r}.", cure=f"auto or one of: {names}")
     if not 0 < share <= 1:
         raise BadInput(f"the share to take is {share}.", cure="--take 5%")
     files = DocFiles(pool, text_field=text_field, strict=strict)

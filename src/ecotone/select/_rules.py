@@ -61,6 +61,13 @@ RULES = (
     Rule("greedy_within_odds", "greedy_matching", within="classifier_odds", times=2.0),
 )
 
+# what `ecotone select` tries; the others are there to be compared with
+PORTFOLIO = {
+    rule.name: rule for rule in RULES
+    if rule.name in ("random", "dsir", "classifier_odds", "classifier_odds_gumbel",
+                     "greedy_within_odds")
+}  # fmt: skip
+
 
 def in_order(
     rules: Sequence[Rule], target: Docs, pool: Docs, share: float, seed: int

@@ -62,7 +62,7 @@ def test_a_draw_is_of_texts_and_likes_high_scores(tmp_path):
     best = c.top(score, 2 * budget)
     inside = np.isin(got, best).mean()
     assert 0.6 < inside < 1  # twice as many have a fair chance, the others hardly any
-    # another seed draws others, by chance a tenth of them the same; and as sure ones as `pick` draws
+    # another seed draws others, a tenth of them the same by chance; `pick` draws as sure ones
     assert 0.15 < np.isin(got, c.draw(score, budget, 1)).mean() < 0.5
     same = pick(score, budget, "gumbel", sizes=lengths).rows
     assert abs(score[got].mean() - score[same].mean()) < 8

@@ -211,6 +211,17 @@ def test_a_tiny_target_is_said_to_be_tiny(folder):
     assert any(f.code == "S101" for f in found.verdict.findings)
 
 
+def test_of_a_large_target_a_sample_is_looked_at(folder, monkeypatch):
+    monkeypatch.setattr(select_pool, "TARGET", 5_000)
+    found = chosen(folder, rule="classifier_odds")
+    assert [f.code for f in found.verdict.findings] == ["S103"]
+    assert found.verdict.decision == "adapt"
+    lines = (folder / "law.jsonl").read_text().splitlines(keepends=True)
+    (folder / "law.jsonl").write_text("".join(lines[::-1]))  # its order does not matter
+    again = chosen(folder, rule="classifier_odds", out=folder / "turned")
+    assert again.table == found.table
+
+
 def test_greedy_matching_in_blocks_is_as_good(folder, monkeypatch):
     cuts = []
     blocks = Columns.blocks

@@ -8,14 +8,17 @@ from pathlib import Path
 
 from ecotone.core.errors import BadInput
 from ecotone.core.run import Manifest, Run
-from ecotone.core.verdict import Verdict
+from ecotone.core.verdict import Finding, Verdict
 from ecotone.data.doc_files import DocFiles
-from ecotone.data.docs import joined
+from ecotone.data.docs import Docs, joined
 from ecotone.jobs._memory import give_back
 from ecotone.jobs.select_job import Job, Selected
 from ecotone.jobs.select_parts import save_docs
 from ecotone.jobs.select_proof import SIDES, thirds
 from ecotone.select._rules import PORTFOLIO
+from ecotone.select._sample import drawn
+
+TARGET = 16 << 20  # bytes of a target that are looked at, at most
 
 
 def select_pool(
@@ -27,9 +30,9 @@ def select_pool(
     """Choose a share of the tokens of a pool for a target.
 
     The target's documents are cut in three by their text: 60 % to learn from, 20 % to choose the
-    rule by, 20 % for the verdict. Copies are dropped first. A rule is judged by a bigram model
-    counted on what it chose. If the choice is not clearly better than random documents, random
-    ones are kept and the verdict says so.
+    rule by, 20 % for the verdict; of a large target 16 MB are looked at. Copies are dropped first.
+    A rule is judged by a bigram model counted on what it chose. If the choice is not clearly better
+    than random documents, random ones are kept and the verdict says so.
 
     Parameters
     ----------
@@ -60,7 +63,7 @@ def select_pool(
     if not 0 < share <= 1:
         raise BadInput(f"the share to take is {share}.", cure="--take 5%")
     files = DocFiles(pool, text_field=text_field, strict=strict)
-    wanted = joined(DocFiles(target, text_field=text_field, strict=strict), "target", least=1)
+    wanted, told = _target(DocFiles(target, text_field=text_field, strict=strict))
     sides = dict(zip(SIDES, thirds(wanted, seed), strict=True))
     inputs = {"target": DocFiles(target).fingerprint, "pool": files.fingerprint}
     params = {"share": share, "rule": rule, "text_field": text_field, "strict": strict,
@@ -69,6 +72,7 @@ def select_pool(
     found = _kept(run)
     if found is None:
         job = Job(run, files, Path(target).name, share, form, neural, seed, workers)
+        job.findings += told
         for side, docs in sides.items():
             save_docs(job.scratch / f"target-{side}.npz", docs)
         del wanted, sides, docs  # text is for the workers
@@ -76,6 +80,17 @@ def select_pool(
         found = job.done(rule)
     shutil.rmtree(run.path / "scratch", ignore_errors=True)
     return found
+
+
+def _target(files: DocFiles) -> tuple[Docs, list[Finding]]:
+    """Read the target, or a sample of it that its documents' order does not move."""
+    docs = size = 0
+    for batch in files:
+        docs, size = docs + len(batch), size + len(batch.data)
+    if size <= TARGET:
+        return joined(files, "target", least=1), []
+    says = f"the target has {size >> 20:,} MiB of text: {TARGET >> 20}, drawn by text, stand for it"
+    return drawn(files, docs, TARGET), [Finding("S103", says, "nothing")]
 
 
 def _kept(run: Run) -> Selected | None:

@@ -18,7 +18,7 @@ from ecotone.jobs.select_proof import SIDES, thirds
 from ecotone.select._rules import PORTFOLIO
 from ecotone.select._sample import drawn
 
-TARGET = 16 << 20  # bytes of a target that are looked at, at most
+TARGET = 8 << 20  # bytes of a target that are looked at, at most
 
 
 def select_pool(
@@ -30,7 +30,7 @@ def select_pool(
     """Choose a share of the tokens of a pool for a target.
 
     The target's documents are cut in three by their text: 60 % to learn from, 20 % to choose the
-    rule by, 20 % for the verdict; of a large target 16 MB are looked at. Copies are dropped first.
+    rule by, 20 % for the verdict; of a large target 8 MB are looked at. Copies are dropped first.
     A rule is judged by a bigram model counted on what it chose. If the choice is not clearly better
     than random documents, random ones are kept and the verdict says so.
 

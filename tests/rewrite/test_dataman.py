@@ -343,9 +343,12 @@ def test_groups_and_copies(rng):
     by_source = DataMan(tokens=200, within="source").run(docs, ask, rng=rng)
     assert Counter(i[0] for i in by_source.untouched) == {"a": 15, "b": 5}
     short = DataMan(tokens=800).run(docs, ask, rng=rng)
-    assert set(short.notes["copies"].values()) == {1}
+    assert set(short.copies.values()) == {1}
     full = DataMan(tokens=800, upsample=True).run(docs, ask, rng=rng)
-    assert sum(full.notes["copies"].values()) == 80
+    assert sum(full.copies.values()) == 80
+    weights = full.selection().weights
+    assert weights.sum() == 80
+    assert weights.max() >= 2
     marked = [d._replace(text=d.text + ("law" if d.domain == "b" else "art")) for d in docs]
     ask = scripted(lambda p: answer_of([3] * 14, "C" if "law\n[/text]" in p else "J"))
     equal = DataMan(tokens=110, within="domain").run(marked, ask, rng=rng)

@@ -152,7 +152,8 @@ def _write(run: Run, docs: list[Doc], result: Rewritten, text_field: str) -> Non
         made[e.source] = made.get(e.source, 0) + 1
     table = pa.table(
         {"id": [d.id for d in docs], "outcome": outcome,
-         "examples": [made.get(d.id, 0) for d in docs]}
+         "examples": [made.get(d.id, 0) for d in docs],
+         "weight": result.selection().weights}
     )  # fmt: skip
     with replacing(run.artifacts / "ledger.parquet") as path:
         pq.write_table(table, path)

@@ -93,6 +93,7 @@ class Book:
         self.examples: list[Example] = []
         self.findings: list[Finding] = []
         self.notes: dict[str, Any] = {}
+        self.copies: dict[str, int] = {}
         self.ledger = Ledger()
         self._ask = None if ask is None else asking(ask)
         self._text: dict[str, str] = {}
@@ -180,4 +181,5 @@ class Book:
         return Rewritten(
             ids, self._text, frozenset(self._kept), self._dropped, self.ledger,
             tuple(self.examples), tuple(self.findings), self.method, self.notes,
+            self.copies,
         )  # fmt: skip

@@ -63,7 +63,7 @@ class DataMan:
         Tau; 0 ranks by the ratings alone.
     upsample : bool, default False
         Whether a group with too few tokens has documents drawn again, with replacement, until its
-        budget is met. ``notes["copies"]`` then says how often each one counts.
+        budget is met. `Rewritten.copies` then says how often each one counts.
     asked : int, default None
         Documents that the generator rates, drawn by id; None: all. The small rater rates the rest.
     head_tokens : int, default 2000
@@ -237,7 +237,8 @@ class DataMan:
         spent = dict.fromkeys(limits, 0)
         for c in pool:
             spent[c.group] += c.tokens * copies[c.id]
-        book.notes |= {"copies": dict(copies), "tokens": spent}
+        book.copies |= copies
+        book.notes["tokens"] = spent
 
     def _tell(self, book: Book, score: float) -> None:
         what = "all of them are kept" if self.tokens is None else "the choice is random"

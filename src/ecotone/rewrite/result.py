@@ -108,6 +108,10 @@ class Rewritten:
         What a user should know.
     made_by : str
         Name of the method.
+    notes : dict
+        Numbers of the method's own.
+    copies : dict of str to int
+        How often a document counts, by id; once where nothing is said.
     """
 
     ids: tuple[str, ...]
@@ -118,7 +122,8 @@ class Rewritten:
     examples: tuple[Example, ...] = ()
     findings: tuple[Finding, ...] = ()
     made_by: str = "hand"
-    notes: Mapping[str, Any] = field(default_factory=dict)  # numbers of the method's own
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    copies: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         outcomes = [*self.docs, *self.untouched, *self.dropped]
@@ -140,12 +145,17 @@ class Rewritten:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of ids, text, causes and examples."""
-        kept = sorted(self.untouched)
-        return fingerprint([self.ids, dict(self.docs), kept, dict(self.dropped), self.examples])
+        """Hash of ids, text, causes, examples and copies."""
+        kept, copies = sorted(self.untouched), dict(self.copies)
+        return fingerprint(
+            [self.ids, dict(self.docs), kept, dict(self.dropped), self.examples, copies]
+        )
 
     def selection(self) -> Selection:
-        """Return it as a `Selection`: weight 0 for the dropped, new text for the rewritten."""
-        weights = np.array([i not in self.dropped for i in self.ids], dtype=np.float32)
+        """Return it as a `Selection`: weight 0 for the dropped, new text for the rewritten.
+
+        A document that counts several times has that weight.
+        """
+        weights = [0 if i in self.dropped else self.copies.get(i, 1) for i in self.ids]
         ids = np.array(self.ids, dtype=str)
-        return Selection(ids, weights, dict(self.docs), self.made_by)
+        return Selection(ids, np.array(weights, dtype=np.float32), dict(self.docs), self.made_by)

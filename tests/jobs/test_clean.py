@@ -94,6 +94,15 @@ def test_too_many_possible_copies_are_judged_by_signatures(folder, monkeypatch):
     assert [bool(r["cause"] != "kept") for r in ledger] == marks.dropped.tolist()
 
 
+def test_a_pool_without_copies_stays_as_it_is(tmp_path):
+    rng = np.random.default_rng(4)
+    write(tmp_path / "pool.jsonl", [{"text": essay(rng)} for _ in range(20)])
+    for given in ({}, {"existing": tmp_path / "pool2.jsonl"}):
+        write(tmp_path / "pool2.jsonl", [{"text": essay(rng)}])
+        found = clean_pool(tmp_path / "pool.jsonl", out=tmp_path / "runs", workers=1, **given)
+        assert found.ledger["kept"] == 20 == sum(found.ledger.values())
+
+
 def test_existing_texts_are_not_wanted_again(folder):
     found = cleaned(folder, existing=folder / "old.jsonl")
     assert found.ledger["copy of an existing document"] == 1

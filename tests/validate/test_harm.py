@@ -9,8 +9,9 @@ from ecotone.align import CORAL, SourceOnly
 from ecotone.core.errors import TooFewRows
 from ecotone.core.verdict import Verdict
 from ecotone.data.shifts import made_shift
-from ecotone.validate import guard, harm
-from ecotone.validate.harm import Margin, default_margin, signs_of
+from ecotone.validate import guard, signs
+from ecotone.validate.harm import Margin, default_margin
+from ecotone.validate.signs import signs_of
 
 
 def decide(kind, size=1.0, seed=0, model=None, **given):
@@ -121,8 +122,8 @@ def test_the_margin_that_ships_says_where_it_comes_from():
 
 def test_signs_of_many_rows_are_taken_on_some_of_them(monkeypatch):
     made = made_shift("location_scale", n=300)
-    monkeypatch.setattr(harm, "MOST", 100)
-    at = harm._some(made.sample_domain, 0)
+    monkeypatch.setattr(signs, "MOST", 100)
+    at = signs._some(made.sample_domain, 0)
     assert (made.sample_domain[at] > 0).sum() == 100 == (made.sample_domain[at] < 0).sum()
     assert (np.diff(at) > 0).all()
     one, two = (

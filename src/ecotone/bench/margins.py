@@ -18,7 +18,8 @@ from ecotone.core.run import Manifest, Run
 from ecotone.engine import pool
 from ecotone.jobs.adapt import PORTFOLIO
 from ecotone.shift._diagnosis import diagnose
-from ecotone.validate.harm import Margin, passes, proportions_apart, signs_of
+from ecotone.validate.harm import Margin, passes, proportions_apart
+from ecotone.validate.signs import signs_of
 
 Rows = list[dict[str, Any]]
 GRID = {

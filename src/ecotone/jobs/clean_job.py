@@ -18,8 +18,10 @@ from ecotone.data.doc_files import DocFiles
 from ecotone.data.docs import empty
 from ecotone.engine import pool as engine
 from ecotone.jobs import clean_near, clean_parts
+from ecotone.jobs._aside import by_parts
+from ecotone.jobs._over_parts import over_parts
 from ecotone.jobs.clean_sides import Side
-from ecotone.jobs.select_parts import load, passed_over, save
+from ecotone.jobs.select_parts import load, save
 from ecotone.select._near_pairs import first_places
 
 ALONE = ("language", "quality")  # look at one document at a time
@@ -99,14 +101,8 @@ class Job:
     def _over(
         self, task: str, title: str, parts: list[dict[str, Any]], folder: Path, **given: Any
     ) -> list[dict[str, Any]]:
-        inputs = [
-            {"part": p, "number": i, "text_field": self.text_field, **given, "_folder": str(folder)}
-            for i, p in enumerate(parts)
-        ]
-        size = [float(p["size"]) for p in parts]
-        return engine.map(
-            f"ecotone.jobs.{task}", inputs, self.run, workers=self.workers, title=title, work=size
-        )
+        return over_parts(task, title, parts, self.run, self.workers,
+                          text_field=self.text_field, _folder=str(folder), **given)  # fmt: skip
 
     def _look(self, path: Path | str, name: str) -> Side:
         """Read every part once; only documents of the pool are asked of the filters."""
@@ -120,7 +116,7 @@ class Job:
             slots=near.permutations if near else 0, width=near.shingle if near else 1,
             benchmark=self.benchmark if mine else None,
         )  # fmt: skip
-        self.findings += passed_over(found, self.scratch, self.run.artifacts)
+        self.findings += by_parts(found, self.scratch, self.run.artifacts)
         if mine:
             fired = np.array([r["fired"] for r in found], dtype=np.int64)
             self.fired += [int(n) for n in fired.sum(axis=0)]
@@ -212,7 +208,5 @@ class Job:
             ]
             save(self.scratch / f"chosen-{i:05d}.npz", cause=self.cause[a:b],
                  match=np.array(ids, dtype=str))  # fmt: skip
-        for name in ("kept", "ledger"):
-            (folder / name).mkdir(exist_ok=True)
         self._over("select_parts:write_part", "writing", self.pool.parts, folder,
                    causes=self.causes, form=form, _scratch=str(self.scratch))  # fmt: skip

@@ -18,7 +18,8 @@ from ecotone.core.method import find
 from ecotone.data.doc_files import DocFiles
 from ecotone.data.doc_read import Bad, Part, read, refused
 from ecotone.data.docs import Docs
-from ecotone.jobs.select_parts import SHOWN, load, save
+from ecotone.jobs._aside import put_aside
+from ecotone.jobs.select_parts import load, save
 from ecotone.select._marks import Marks
 from ecotone.select._minhash import signatures
 from ecotone.select.exact_duplicates import fingerprints
@@ -65,12 +66,9 @@ def look_part(
     if slots:
         with replacing(place / f"{name}-{number:05d}.npy") as path, path.open("wb") as file:
             np.save(file, np.concatenate(sketches))
-    if wrong:
-        with replacing(place / f"no-document-{name}-{number:05d}.jsonl") as path:
-            path.write_text("".join(json.dumps(b.told()) + "\n" for b in wrong))
+    shown = put_aside(place / f"no-document-{name}-{number:05d}.jsonl", wrong)
     return {
-        "docs": len(joined["keys"]), "fired": fired.tolist(),
-        "bad": len(wrong), "shown": [f"{b.place}: {b.why}" for b in wrong[:SHOWN]],
+        "docs": len(joined["keys"]), "fired": fired.tolist(), "bad": len(wrong), "shown": shown,
     }  # fmt: skip
 
 

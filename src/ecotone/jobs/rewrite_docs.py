@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,10 +13,10 @@ from ecotone.core.files import plain, replacing, write_json
 from ecotone.core.method import Method, find
 from ecotone.core.run import Manifest, Run
 from ecotone.core.seeds import stream
-from ecotone.core.verdict import Finding
 from ecotone.data.doc_files import DocFiles
 from ecotone.data.doc_read import Bad, refused
 from ecotone.data.doc_records import named, read_records, write_records
+from ecotone.jobs._aside import FILE, passed_over, put_aside
 from ecotone.rewrite.asking import Ask, Generator
 from ecotone.rewrite.result import Rewritten
 
@@ -86,7 +85,9 @@ def rewrite_docs(
     note(f"{len(whole):,} documents, {method}")
     result = _run(chosen, whole, generator, run, params or {}, limits or {}, seed)
     if bad:
-        result = replace(result, findings=(*result.findings, _passed_over(bad, run)))
+        shown = put_aside(run.artifacts / FILE, bad)
+        told = passed_over(len(bad), shown, run.artifacts)
+        result = replace(result, findings=(*result.findings, told))
     _write(run, whole, result, text_field)
     run.close()
     return Reworded(result, run, len(bad))
@@ -126,16 +127,6 @@ def _run(
     rng = stream(seed, "rewrite", chosen.name)
     result: Rewritten = chosen.load()(**params).run(docs, ask, rng=rng)
     return result
-
-
-def _passed_over(bad: list[Bad], run: Run) -> Finding:
-    with replacing(run.artifacts / "no-document.jsonl") as path:
-        path.write_text("".join(json.dumps(b.told()) + "\n" for b in bad))
-    shown = "; ".join(f"{b.place}: {b.why}" for b in bad[:3])
-    return Finding(
-        "S102", f"{len(bad):,} lines held no document, passed over: {shown[:300]}",
-        f"look at {run.artifacts}/no-document.jsonl, or --strict",
-    )  # fmt: skip
 
 
 def _write(run: Run, docs: list[Doc], result: Rewritten, text_field: str) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ecotone.core.seeds import derive, stream
 from ecotone.data.docs import empty
 from ecotone.jobs.select_parts import load
-from ecotone.select._pick import fair_temperature, pick
+from ecotone.select._pick import gumbel_keys, pick
 from ecotone.select._text import no_token
 from ecotone.select.random import uniform
 
@@ -95,11 +95,10 @@ class Columns:
 
         The draw of a document depends on its text and the seed alone.
         """
-        known = score[self.usable].astype(np.float64)
-        count = round(budget / float(self.lengths[self.usable].mean()))
-        T = fair_temperature(known, min(max(2 * count, 2), len(known)))
-        u = uniform(self.keys ^ np.uint64(derive(seed, "pick") % (1 << 64)))
-        return self.top(score / T - np.log(-np.log(u)), budget)
+        at, key = np.flatnonzero(self.usable), np.full(len(self.keys), -np.inf)
+        u = uniform(self.keys[at] ^ np.uint64(derive(seed, "pick") % (1 << 64)))
+        key[at] = gumbel_keys(score[at].astype(np.float64), self.lengths[at], budget, u)[0]
+        return self.top(key, budget)
 
     def some(self, rows: Rows, most: int) -> Rows:
         """Return documents of a choice with about so many tokens, drawn by their text, in order."""

@@ -18,11 +18,13 @@ from ecotone.core.method import find
 from ecotone.core.run import Run
 from ecotone.core.verdict import Finding, Verdict
 from ecotone.data.doc_files import DocFiles
-from ecotone.data.docs import Docs, joined
+from ecotone.data.docs import joined
 from ecotone.engine import pool as engine
 from ecotone.jobs import select_parts as parts_of
+from ecotone.jobs._aside import by_parts
+from ecotone.jobs._over_parts import over_parts
 from ecotone.jobs.select_columns import Columns, by_domain, by_length, drawn
-from ecotone.jobs.select_proof import proved
+from ecotone.jobs.select_proof import proved, target_side
 from ecotone.select._grams import buckets_for
 from ecotone.select._rules import PORTFOLIO
 
@@ -79,19 +81,16 @@ class Job:
         return self.scratch / f"{name}.npz"
 
     def _over_parts(self, task: str, title: str, **given: Any) -> list[dict[str, Any]]:
-        inputs = [
-            {"part": p, "number": i, "text_field": self.files.text_field, **given}
-            for i, p in enumerate(self.parts)
-        ]
-        work = [float(p["size"]) for p in self.parts]
-        return self._tasks(f"select_parts:{task}", inputs, title, work)
+        return over_parts(
+            f"select_parts:{task}", title, self.parts, self.run, self.workers,
+            text_field=self.files.text_field, **{"_folder": str(self.scratch), **given},
+        )  # fmt: skip
 
-    def _tasks(
-        self, task: str, inputs: list[dict[str, Any]], title: str, work: list[float] | None = None
-    ) -> list[dict[str, Any]]:
-        given = [{"_folder": str(self.scratch), **i} for i in inputs]
-        return engine.map(f"ecotone.jobs.{task}", given, self.run, workers=self.workers,
-                          title=title, work=work)  # fmt: skip
+    def _tasks(self, task: str, inputs: list[dict[str, Any]], title: str) -> list[dict[str, Any]]:
+        given = [{**i, "_folder": str(self.scratch)} for i in inputs]
+        return engine.map(
+            f"ecotone.jobs.select_steps:{task}", given, self.run, workers=self.workers, title=title
+        )
 
     def done(self, rule: str) -> Selected:
         """Count, score, choose, judge, look, then write."""
@@ -122,7 +121,7 @@ class Job:
 
     def _count(self) -> None:
         """Measure the target, count every part, put the columns together and mark copies."""
-        learnt = self._tasks("select_steps:measure", [{}], "measuring the target")[0]["learn"]
+        learnt = self._tasks("measure", [{}], "measuring the target")[0]["learn"]
         if learnt < LEAST:
             says = f"the target has {learnt} tokens to learn from: the choice is a guess"
             self.findings.append(Finding("S101", says, "more target text"))
@@ -133,12 +132,12 @@ class Job:
         )
         self.columns = Columns.read([self._file(f"counts-{i:05d}") for i in range(len(self.parts))])
         self.bad = sum(r["bad"] for r in found)
-        self.findings += parts_of.passed_over(found, self.scratch, self.run.artifacts)
+        self.findings += by_parts(found, self.scratch, self.run.artifacts)
 
     def _score(self) -> dict[str, NDArray[Any]]:
         """Learn from target and pool, score every document by both scores."""
         given = {"parts": len(self.parts), "buckets": self.buckets}
-        self._tasks("select_steps:learn", [given], "learning what tells the target from the pool")
+        self._tasks("learn", [given], "learning what tells the target from the pool")
         self._over_parts("score_part", "scoring", model="model.npz")
         scores = {}
         for name in ("dsir", "classifier_odds"):
@@ -186,7 +185,7 @@ class Job:
                 {"parts": self.parts[first - 1 : last], "block": i, "share": share,
                  "buckets": self.buckets, "text_field": self.files.text_field}
             )  # fmt: skip
-        self._tasks("select_steps:match", inputs, "matching")
+        self._tasks("match", inputs, "matching")
         files = (self._file(f"matched-{i:05d}") for i in range(len(blocks)))
         return np.concatenate([parts_of.load(f)["rows"] for f in files])
 
@@ -203,7 +202,7 @@ class Job:
         draws = {f"random-{d}": self._random(d) for d in range(1, DRAWS)}
         asked = {k: self.columns.some(v, JUDGED) for k, v in {**chosen, **draws}.items()}
         self._collect("judging", "collecting what the rules chose", asked)
-        found = self._tasks("select_steps:judge", [{"choice": c} for c in asked], "judging")
+        found = self._tasks("judge", [{"choice": c} for c in asked], "judging")
         table = [
             {"rule": name, "perplexity, choosing": f["choosing"], "perplexity, proof": f["proof"],
              "documents": len(rows), "tokens": int(self.columns.lengths[rows].sum())}
@@ -227,14 +226,11 @@ class Job:
         rows = {r: self.columns.some(all_rows, TOKENS) for r, all_rows in chosen.items()}
         self._collect("neural", "collecting what the models read", rows)
         docs = {r: parts_of.collected(self.scratch, "neural", v) for r, v in rows.items()}
-        held = joined([self._target("dev"), self._target("test")])
+        held = joined([target_side(self.scratch, side) for side in ("dev", "test")])
         losses = neural_losses(docs, held, self.run, seed=self.seed, workers=self.workers)
         for row in table:
             row["neural loss"] = float(losses[row["rule"]].mean())
         return second_opinion(verdict, losses, best)[0]
-
-    def _target(self, side: str) -> Docs:
-        return parts_of.load_docs(self._file(f"target-{side}"))
 
     def _analysis(
         self, kept: str, judged: str, chosen: Mapping[str, Rows], table: list[dict[str, Any]]
@@ -247,7 +243,7 @@ class Job:
                 "kept": chosen[kept], "dropped": np.flatnonzero(c.usable & ~mask)}  # fmt: skip
         some = {side: drawn(r, SHOWN, self.seed, side) for side, r in rows.items()}
         self._collect("shown", "collecting what the report shows", some)
-        looked = self._tasks("select_steps:look", [{"seed": self.seed}], "looking at it")[0]
+        looked = self._tasks("look", [{"seed": self.seed}], "looking at it")[0]
         target = parts_of.load(self._file("target-lengths"), "learn")["learn"]
         command = self.run.manifest.command
         return {
@@ -268,8 +264,6 @@ class Job:
         for i, (a, b) in enumerate(pairwise(self.columns.starts.tolist())):
             own = {name: column[a:b] for name, column in scores.items()}
             parts_of.save(self._file(f"chosen-{i:05d}"), cause=cause[a:b], **own)
-        for name in ("kept", "ledger"):
-            (self.run.artifacts / name).mkdir(exist_ok=True)
         self._over_parts(
             "write_part", "writing", causes=list(parts_of.CAUSES), form=self.form,
             _folder=str(self.run.artifacts), _scratch=str(self.scratch),

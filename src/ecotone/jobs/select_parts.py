@@ -6,7 +6,6 @@ run, so that memory holds one batch of text and never the pool.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -19,14 +18,13 @@ from numpy.typing import NDArray
 from ecotone.core.errors import BadInput
 from ecotone.core.files import replacing
 from ecotone.core.method import find
-from ecotone.core.verdict import Finding
 from ecotone.data.doc_read import Bad, Part, read, refused
 from ecotone.data.doc_records import Records, named, read_records, write_records
 from ecotone.data.docs import Docs, joined
+from ecotone.jobs._aside import put_aside
 from ecotone.select._grams import add, weigh
 
 LONGEST = 4_000  # characters of a document that a classifier is fitted on
-SHOWN = 3  # lines without a document that a message shows
 
 
 def save(path: Path, **arrays: NDArray[Any]) -> None:
@@ -39,20 +37,6 @@ def load(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     """Read what `save` wrote, all of it unless arrays are named; nothing is unpickled."""
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in names or file.files}
-
-
-def passed_over(found: list[dict[str, Any]], scratch: Path, artifacts: Path) -> list[Finding]:
-    """Join the lines that hold no document into one file, and say how many there are."""
-    bad = sum(r["bad"] for r in found)
-    if not bad:
-        return []
-    aside = artifacts / "no-document.jsonl"
-    with replacing(aside) as path, path.open("wb") as out:
-        for file in sorted(scratch.glob("no-document-*")):
-            out.write(file.read_bytes())
-    shown = "; ".join(s for r in found for s in r["shown"])
-    says = f"{bad:,} lines held no document, passed over: {shown[:300]}"
-    return [Finding("S102", says, f"look at {aside}, or --strict")]
 
 
 def save_docs(path: Path, docs: Docs) -> None:
@@ -91,13 +75,10 @@ def count_part(
         keys=np.concatenate(keys or [np.zeros(0, np.uint64)]),
         sample=np.frombuffer(orjson.dumps([t for _, t in kept]), dtype=np.uint8),
     )  # fmt: skip
-    if bad_lines:
-        with replacing(place / f"no-document-{number:05d}.jsonl") as file:
-            file.write_text("".join(json.dumps(b.told()) + "\n" for b in bad_lines))
+    shown = put_aside(place / f"no-document-{number:05d}.jsonl", bad_lines)
     return {
         "docs": int(sum(map(len, lengths))), "tokens": int(sum(x.sum() for x in lengths)),
-        "bytes": size, "bad": len(bad_lines),
-        "shown": [f"{b.place}: {b.why}" for b in bad_lines[:SHOWN]],
+        "bytes": size, "bad": len(bad_lines), "shown": shown,
     }  # fmt: skip
 
 
@@ -191,6 +172,8 @@ def write_part(
     cause = columns.pop("cause")
     kept, ids = cause == 0, list[str]()
     found = _told_places(read_records(Part(**part), text_field, kept), ids)
+    for name in ("kept", "ledger"):
+        (place / name).mkdir(exist_ok=True)
     shard = place / "kept" / f"part-{number:05d}"
     if form == "parquet":
         _write_parquet(shard.with_suffix(".parquet"), found)

@@ -13,8 +13,7 @@ from ecotone.data.doc_files import DocFiles
 from ecotone.data.docs import Docs, joined
 from ecotone.jobs._memory import give_back
 from ecotone.jobs.select_job import Job, Selected
-from ecotone.jobs.select_parts import save_docs
-from ecotone.jobs.select_proof import SIDES, thirds
+from ecotone.jobs.select_proof import save_target, thirds
 from ecotone.select._rules import PORTFOLIO
 from ecotone.select._sample import drawn
 
@@ -63,9 +62,10 @@ def select_pool(
     if not 0 < share <= 1:
         raise BadInput(f"the share to take is {share}.", cure="--take 5%")
     files = DocFiles(pool, text_field=text_field, strict=strict)
-    wanted, told = _target(DocFiles(target, text_field=text_field, strict=strict))
-    sides = dict(zip(SIDES, thirds(wanted, seed), strict=True))
-    inputs = {"target": DocFiles(target).fingerprint, "pool": files.fingerprint}
+    texts = DocFiles(target, text_field=text_field, strict=strict)
+    wanted, told = _target(texts)
+    sides = thirds(wanted, seed)
+    inputs = {"target": texts.fingerprint, "pool": files.fingerprint}
     params = {"share": share, "rule": rule, "text_field": text_field, "strict": strict,
               "form": form, **({"neural": True} if neural else {})}  # fmt: skip
     run = Run.open(out, Manifest("select", rule, params, inputs, seed, command))
@@ -73,9 +73,8 @@ def select_pool(
     if found is None:
         job = Job(run, files, Path(target).name, share, form, neural, seed, workers)
         job.findings += told
-        for side, docs in sides.items():
-            save_docs(job.scratch / f"target-{side}.npz", docs)
-        del wanted, sides, docs  # text is for the workers
+        save_target(job.scratch, sides)
+        del wanted, sides  # text is for the workers
         give_back()
         found = job.done(rule)
     shutil.rmtree(run.path / "scratch", ignore_errors=True)
@@ -84,11 +83,14 @@ def select_pool(
 
 def _target(files: DocFiles) -> tuple[Docs, list[Finding]]:
     """Read the target, or a sample of it that its documents' order does not move."""
-    docs = size = 0
+    held, docs, size = list[Docs](), 0, 0
     for batch in files:
         docs, size = docs + len(batch), size + len(batch.data)
+        if size <= TARGET:
+            held.append(batch)
     if size <= TARGET:
-        return joined(files, "target", least=1), []
+        return joined(held, "target", least=1), []
+    held.clear()
     says = f"the target has {size >> 20:,} MiB of text: {TARGET >> 20}, drawn by text, stand for it"
     return drawn(files, docs, TARGET), [Finding("S103", says, "nothing")]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from ecotone.core.errors import BadInput
 from ecotone.core.seeds import stream
 from ecotone.core.verdict import Finding, Verdict
 from ecotone.data.docs import Docs
+from ecotone.jobs.select_parts import load_docs, save_docs
 
 Array = NDArray[np.float64]
 SIDES = ("learn", "dev", "test")  # of a target, as `thirds` cuts it
@@ -30,6 +33,17 @@ def thirds(target: Docs, seed: int) -> tuple[Docs, Docs, Docs]:
     sides = unique[2 * held :], unique[:held], unique[held : 2 * held]
     a, b, c = (target.take(np.flatnonzero(np.isin(keys, side))) for side in sides)
     return a, b, c
+
+
+def save_target(place: Path, sides: tuple[Docs, Docs, Docs]) -> None:
+    """Write what `thirds` made, for `target_side`."""
+    for side, docs in zip(SIDES, sides, strict=True):
+        save_docs(place / f"target-{side}.npz", docs)
+
+
+def target_side(place: Path, side: str) -> Docs:
+    """Return one of `SIDES`."""
+    return load_docs(place / f"target-{side}.npz")
 
 
 def perplexity(log_likelihood: Array, lengths: NDArray[np.int64]) -> float:

@@ -13,20 +13,15 @@ import numpy as np
 import orjson
 
 from ecotone.core.method import find
-from ecotone.data.docs import Docs, joined
-from ecotone.jobs.select_parts import collected, gather, load, load_docs, save
-from ecotone.jobs.select_proof import SIDES, perplexity
+from ecotone.data.docs import joined
+from ecotone.jobs.select_parts import collected, gather, load, save
+from ecotone.jobs.select_proof import SIDES, perplexity, target_side
 from ecotone.jobs.select_told import told
 from ecotone.select._grams import Counted
 from ecotone.select._lm import Bigrams
 from ecotone.select._pick import pick
 from ecotone.select._text import counted
 from ecotone.select._tokens import tokens
-
-
-def target_side(place: Path, side: str) -> Docs:
-    """Return one of `SIDES`."""
-    return load_docs(place / f"target-{side}.npz")
 
 
 def measure(folder: str) -> dict[str, Any]:

@@ -37,6 +37,14 @@ def checked_losses(losses: Any, who: str, what: str = "pool") -> Array:
     return found
 
 
+def pool_losses(pool: Any, who: str) -> Array:
+    """Return the losses of a pool, (n,), n at least 1."""
+    losses = checked_losses(pool, who)
+    if not len(losses):
+        raise BadInput(f"{who}: pool is empty.", cure="pass losses: pool=losses")
+    return losses
+
+
 def step_losses(losses: Any, who: str) -> Tensor:
     """Return the losses of a training step, (n,), cut off from the graph and in float64.
 

@@ -228,11 +228,7 @@ def _one(
         order = facility_order(features, _relevance(s), cost, budget)
         return _fitting(order, cost, budget), T
     if how == "gumbel":
-        k = min(len(s), max(1, round(budget / cost.mean())))
-        T = temperature if temperature is not None else fair_temperature(s, min(2 * k, len(s)))
-        if not T > 0:
-            raise BadInput(f"pick: temperature is {T}.", cure="temperature=1.0")
-        key = s / T - np.log(-np.log(u))
+        key, T = gumbel_keys(s, cost, budget, u, temperature)
     elif how == "stratified":
         place = np.empty(len(s))
         place[np.lexsort((u, s))] = np.arange(len(s))
@@ -246,6 +242,17 @@ def _one(
         key = s
     order = np.lexsort((u, -key))
     return _fitting(order, cost, budget), float(T)
+
+
+def gumbel_keys(
+    s: Array, cost: NDArray[Any], budget: float, u: Array, temperature: float | None = None
+) -> tuple[Array, float]:
+    """Return what the Gumbel picker sorts by, (n,), and its temperature; u are the draws."""
+    k = min(len(s), max(1, round(budget / cost.mean())))
+    T = temperature if temperature is not None else fair_temperature(s, min(2 * k, len(s)))
+    if not T > 0:
+        raise BadInput(f"pick: temperature is {T}.", cure="temperature=1.0")
+    return s / T - np.log(-np.log(u)), T
 
 
 def _relevance(s: Array) -> Array:

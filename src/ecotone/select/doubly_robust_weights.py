@@ -14,7 +14,7 @@ from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 from ecotone.core.verdict import Finding
 from ecotone.select._layers import torch_for
-from ecotone.select._losses import checked_losses, step_losses
+from ecotone.select._losses import checked_losses, pool_losses, step_losses
 from ecotone.select._rows import checked_rows
 from ecotone.select._text import check_fitted
 
@@ -97,9 +97,7 @@ class DoublyRobustWeights:
         """
         del target  # the worst mixture is of the pool, whatever the target
         self._check()
-        losses = checked_losses(pool, "DoublyRobustWeights")
-        if not len(losses):
-            raise BadInput("DoublyRobustWeights: pool is empty.", cure="pass losses: pool=losses")
+        losses = pool_losses(pool, "DoublyRobustWeights")
         left = np.sort(losses)[: len(losses) - int(self.trim * len(losses))]
         self.cut_ = float(left[-1])
         self.log_u_ = float(logsumexp(left / self.temperature) - np.log(len(losses)))

@@ -13,7 +13,7 @@ from ecotone.core.errors import BadInput
 from ecotone.core.method import method
 from ecotone.core.verdict import Finding
 from ecotone.select._layers import torch_for
-from ecotone.select._losses import checked_losses, step_losses
+from ecotone.select._losses import checked_losses, pool_losses, step_losses
 from ecotone.select._text import check_fitted
 
 Array = NDArray[np.float64]
@@ -102,9 +102,7 @@ class DynamicLossWeights:
         """
         del target  # the method looks at the model's losses alone
         self._check()
-        losses = checked_losses(pool, "DynamicLossWeights")
-        if not len(losses):
-            raise BadInput("DynamicLossWeights: pool is empty.", cure="pass losses: pool=losses")
+        losses = pool_losses(pool, "DynamicLossWeights")
         self.low_, self.high_ = float(losses.min()), float(losses.max())
         self._log_mean = float(logsumexp(self._logs(losses)) - np.log(len(losses)))
         self._crowd = float((self._scaled(losses) < -0.8).mean())

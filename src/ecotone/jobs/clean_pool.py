@@ -18,7 +18,6 @@ from ecotone.core.files import plain, write_json
 from ecotone.core.run import Manifest, Run
 from ecotone.core.verdict import Finding
 from ecotone.data.doc_files import DocFiles
-from ecotone.jobs._memory import give_back
 from ecotone.jobs.clean_job import COPIES, FILTERS, Cleaned, Job
 
 
@@ -73,7 +72,6 @@ def clean_pool(
     found = _kept(run)
     if found is None:
         job = Job(run, own, text_field, strict, workers)
-        give_back()
         found = job.done(pool, existing, benchmark, form if write else "")
         write_json(run.artifacts / "clean.json", plain(facts(found)))
         run.close()

@@ -11,7 +11,6 @@ from ecotone.core.run import Manifest, Run
 from ecotone.core.verdict import Finding, Verdict
 from ecotone.data.doc_files import DocFiles
 from ecotone.data.docs import Docs, joined
-from ecotone.jobs._memory import give_back
 from ecotone.jobs.select_job import Job, Selected
 from ecotone.jobs.select_proof import save_target, thirds
 from ecotone.select._rules import PORTFOLIO
@@ -75,7 +74,6 @@ def select_pool(
         job.findings += told
         save_target(job.scratch, sides)
         del wanted, sides  # text is for the workers
-        give_back()
         found = job.done(rule)
     shutil.rmtree(run.path / "scratch", ignore_errors=True)
     return found
